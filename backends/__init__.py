@@ -1,0 +1,1 @@
+"""Targets: each turns a scheduled program into text in its own language."""

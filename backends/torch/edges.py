@@ -1,0 +1,95 @@
+"""Values along the edges of a graph: gathering at the ends of edges, reducing over incoming ones."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from recdsl.backends.torch.layout import permuted, place
+
+from recdsl.emit.precedence import ATOM, Text
+from recdsl.ir.expr import Apply, Expr, Read, walk
+
+if TYPE_CHECKING:
+    from recdsl.backends.torch.expressions import Printer
+
+
+def read(printer: Printer, expr: Read) -> Text:
+    """`h[pred]`, or a node read by an edge at the node that it leaves."""
+    scope = printer.scope
+    receiver = scope.graph
+    assert receiver is not None
+    whole = scope.values[expr.value]
+    on_edges = "edge" in whole.labels
+    if expr.via == "tail":
+        return _indexed(whole, receiver.tail, "edge")
+    return _indexed(whole, receiver.edges if on_edges else receiver.nodes, "pred")
+
+
+def _indexed(whole: Text, index: str, label: str) -> Text:
+    labels = (label, *whole.labels[1:])
+    if not index or not whole.labels or whole.labels[0] in whole.labels[1:]:
+        return replace(whole, labels=labels if whole.labels else ())
+    return Text(f"{whole.at(ATOM)}[{index}]", labels, whole.kind)
+
+
+def varies(expr: Expr) -> bool:
+    """Whether an expression differs from one incoming edge to the next."""
+    return any(isinstance(each, Read) and each.via == "pred" for each in walk(expr))
+
+
+def lifted(printer: Printer, expr: Expr) -> Text:
+    """What belongs to the receiver, for each of its incoming edges."""
+    scope = printer.scope
+    assert scope.graph is not None
+    text = type(printer)(replace(scope, pred=False)).text(expr)
+    if text.number or not text.labels or text.labels[0] not in (scope.module.axes[0], "edge"):
+        return text
+    return Text(f"{text.at(ATOM)}[{scope.graph.back}]", ("pred", *text.labels[1:]), text.kind)
+
+
+def _inside(printer: Printer, expr: Apply) -> Text:
+    """The operand of a reduction, for every incoming edge."""
+    inner = type(printer)(replace(printer.scope, pred=True))
+    operand = expr.operands[0]
+    text = inner.cast(
+        inner.tensor(inner.text(operand), operand.type.kind), "real" if expr.type.kind == "real" else operand.type.kind
+    )
+    if "pred" not in text.labels:
+        scope = printer.scope
+        assert scope.graph is not None
+        count = f"len({scope.graph.back})"
+        expanded = f"{text.at(ATOM)}.expand({', '.join([count, *('-1' for _ in text.labels)])})"
+        return Text(expanded, ("pred", *text.labels), text.kind)
+    return permuted(text, ("pred", *(label for label in text.labels if label != "pred")))
+
+
+def _receiver_label(printer: Printer) -> str:
+    scope = printer.scope
+    return "edge" if scope.on_edges else scope.module.axes[0]
+
+
+def reduce(printer: Printer, expr: Apply, over: Sequence[str]) -> Text:
+    """`sum[pred](…)` and its kin: [edges, …] → [receivers, …]."""
+    scope = printer.scope
+    assert scope.graph is not None
+    x = _inside(printer, expr)
+    rest = [name for name in over if name != "pred"]
+    if rest:
+        dims = [place(x, name) for name in rest]
+        inner = {"max": "amax", "min": "amin"}.get(expr.operator, expr.operator)
+        labels = tuple(label for label in x.labels if label not in rest)
+        x = Text(f"{x.at(ATOM)}.{inner}({tuple(dims) if len(dims) > 1 else dims[0]})", labels, x.kind)
+    helper = scope.help(f"{expr.operator}_by")
+    code = f"{helper}({x.code}, {scope.graph.back}, {scope.graph.count})"
+    return Text(code, (_receiver_label(printer), *x.labels[1:]), expr.type.kind)
+
+
+def softmax(printer: Printer, expr: Apply) -> Text:
+    """`softmax[pred](…)`: a share for each incoming edge."""
+    scope = printer.scope
+    assert scope.graph is not None
+    x = _inside(printer, expr)
+    code = f"{scope.help('softmax_by')}({x.code}, {scope.graph.back}, {scope.graph.count})"
+    return Text(code, x.labels, "real")

@@ -1,0 +1,159 @@
+"""The algorithm `sequential` on a graph: level after level of the topological order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from recdsl.backends.torch import depth
+from recdsl.backends.torch.expressions import Printer
+from recdsl.backends.torch.layout import permuted
+from recdsl.backends.torch.reads import base_name
+from recdsl.backends.torch.scope import Receiver, Scope
+from recdsl.backends.torch.statements import comment
+
+from recdsl.emit.environment import render
+from recdsl.emit.names import safe_local
+from recdsl.emit.precedence import ATOM, Text
+from recdsl.ir.expr import Expr, Read, walk
+from recdsl.ir.graph import results_of
+from recdsl.ir.module import Depth, Equation
+from recdsl.lower.plan import Recurrence
+
+
+def whole_receiver(scope: Scope) -> Receiver:
+    """All nodes, or all edges, receive at once."""
+    if scope.on_edges:
+        scope.owner.file.helpers.add("pairs")
+        return Receiver(
+            "", "graph.source", "graph.source[graph.incoming]", "graph.incoming", "graph.outgoing", "graph.edges"
+        )
+    return Receiver("", "", "graph.source", "", "graph.target", "graph.nodes")
+
+
+NODES = Receiver("level.nodes", "", "level.source", "level.edges", "level.target", "len(level.nodes)")
+EDGES = Receiver(
+    "level.leaving",
+    "level.tail",
+    "graph.source[level.incoming]",
+    "level.incoming",
+    "level.outgoing",
+    "len(level.leaving)",
+)
+
+
+def statement(scope: Scope, stage: Recurrence) -> None:
+    """Print the loop over levels of one component."""
+    Levels(scope, stage).print()
+
+
+@dataclass(slots=True)
+class Levels:
+    scope: Scope
+    stage: Recurrence
+
+    def print(self) -> None:
+        scope = self.scope
+        inner = scope.inner(frozenset())
+        scope.owner.file.helpers.add("levels")
+        starts = []
+        for value in self._values():
+            starts.append(self._buffer(inner, value))
+        for item in sorted(self.stage.items, key=self._on_edges):
+            if isinstance(item, Depth):
+                self._depth(inner, item)
+            else:
+                self._equation(inner, item)
+        context: dict[str, object] = {"starts": starts, "body": inner.lines}
+        scope.lines.extend(render("torch", "levels.py.j2", context).splitlines())
+        for value in self._values():
+            scope.values[value] = inner.values[value]
+
+    def _on_edges(self, item: Equation | Depth) -> bool:
+        """Nodes of a level come first: edges that leave them read what they just got."""
+        return isinstance(item, Equation) and "edge" in item.type.axis_names
+
+    def _values(self) -> list[str]:
+        """The values that are needed on later levels, or outside."""
+        edges = {v for item in self.stage.items if self._on_edges(item) for v in results_of(item)}
+        tails = {
+            read.value
+            for item in self.stage.items
+            if isinstance(item, Equation)
+            for read in _reads(item.expr)
+            if read.via
+        }
+        wanted = {*dict(self.stage.reach), *self.stage.kept, *tails, *edges}
+        return [value for item in self.stage.items for value in results_of(item) if value in wanted]
+
+    def _buffer(self, inner: Scope, value: str) -> tuple[str, str]:
+        """A value of all nodes or edges, filled level by level."""
+        scope = self.scope
+        type = scope.module.type_of(value)
+        labels = scope.labels(type)
+        name = scope.names.new(safe_local(base_name(value)))
+        zero = Printer(scope).spread(Text("0", kind="int", number=True), type, labels)
+        inner.values[value] = Text(name, labels, type.kind)
+        return name, zero.code
+
+    def _equation(self, inner: Scope, item: Equation) -> None:
+        scope = self.scope
+        on_edges = self._on_edges(item)
+        inner.on_edges = on_edges
+        inner.graph = EDGES if on_edges else NODES
+        comment(inner, item)
+        self._outside(inner, _reads(item.expr), inner.graph.here)
+        printer = Printer(inner)
+        labels = scope.labels(item.type)
+        text = printer.text(item.expr)
+        buffered = inner.values.get(item.id)
+        if buffered is not None and item.id in self._values():
+            text = self._full(printer, item, text, labels, inner.graph.count)
+        elif not text.number:
+            text = printer.cast(text, item.type.kind)
+            text = permuted(text, [label for label in labels if label in text.labels])
+        local = scope.names.new(safe_local(f"{base_name(item.id)}_level"))
+        inner.line(f"{local} = {text.code}")
+        key = (item.id, (), "")
+        inner.reads[key] = Text(local, text.labels, item.type.kind, number=text.number)
+        if buffered is not None and item.id in self._values():
+            inner.line(f"{buffered.code} = {buffered.code}.index_copy(0, {inner.graph.here}, {local})")
+
+    def _depth(self, inner: Scope, item: Depth) -> None:
+        """A `repeat` or `loop` at the nodes of the level."""
+        inner.on_edges, inner.graph = False, NODES
+        self._outside(inner, [*(read for _, read in item.captured), *(each.start for each in item.carried)], NODES.here)
+        buffers = {carry.result: inner.values.pop(carry.result, None) for carry in item.carried}
+        kept = dict(inner.lengths)
+        inner.lengths[self.scope.module.axes[0]] = NODES.count
+        depth.statement(inner, item)
+        inner.lengths.update(kept)
+        for value, buffer in buffers.items():
+            inner.reads[value, (), ""] = inner.values[value]
+            if buffer is not None:
+                inner.line(f"{buffer.code} = {buffer.code}.index_copy(0, {NODES.here}, {inner.values[value].code})")
+                inner.values[value] = buffer
+
+    def _full(self, printer: Printer, item: Equation, text: Text, labels: tuple[str, ...], count: str) -> Text:
+        """Every dimension of the declaration, the first one as long as the level."""
+        scope = printer.scope
+        inner = printer.scope.lengths
+        kept = dict(inner)
+        inner[scope.module.axes[0]] = inner["edge"] = count
+        text = printer.spread(printer.cast(text, item.type.kind), item.type, labels)
+        inner.update(kept)
+        return text
+
+    def _outside(self, inner: Scope, reads: list[Read], here: str) -> None:
+        """Values from outside at the nodes or edges of the level."""
+        inside = {value for each in self.stage.items for value in results_of(each)}
+        for read in reads:
+            key = inner.read_key(read)
+            if read.value in inside or read.via:
+                continue
+            text = self.scope.values[read.value]
+            if text.labels and text.labels[0] in (self.scope.module.axes[0], "edge"):
+                inner.reads[key] = Text(f"{text.at(ATOM)}[{here}]", text.labels, text.kind)
+
+
+def _reads(expr: Expr) -> list[Read]:
+    return [each for each in walk(expr) if isinstance(each, Read)]

@@ -1,0 +1,128 @@
+"""Reads and positions: what a value is called, shifted, picked from its past, or gathered along edges."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from recdsl.backends.torch import edges
+from recdsl.backends.torch.layout import aligned
+
+from recdsl.emit.names import safe_local
+from recdsl.emit.precedence import BATCH, SUM, Text
+from recdsl.ir.expr import Apply, Position, Read
+from recdsl.ir.types import ValueType
+
+if TYPE_CHECKING:
+    from recdsl.backends.torch.expressions import Printer
+
+
+def read(printer: Printer, expr: Read) -> Text:
+    scope = printer.scope
+    known = scope.reads.get(scope.read_key(expr))
+    if known is not None:
+        return known
+    if expr.via:
+        return edges.read(printer, expr)
+    if not any(amount for _, amount in expr.offsets):
+        return scope.values[expr.value]
+    known = scope.memo.get(expr)
+    if known is None:
+        known = scope.memo[expr] = _shifted(printer, expr)
+    return known
+
+
+def _shifted(printer: Printer, expr: Read) -> Text:
+    """A whole value at another point."""
+    scope = printer.scope
+    whole = printer.full(printer.text(replace(expr, offsets=())), expr.type)
+    start = outside(printer, expr)
+    if scope.axis is not None:
+        offset = dict(expr.offsets)[scope.axis]
+        track = scope.tracks.get(expr.value, whole.code)
+        code = f"steps.shift({track}, {offset}{_start(start)})"
+    else:
+        axes = [label for label in whole.labels if label in scope.module.axes]
+        offsets = ", ".join(str(dict(expr.offsets).get(axis, 0)) for axis in axes)
+        comma = "," if len(axes) == 1 else ""
+        code = f"{scope.help('shift')}({whole.code}, ({offsets}{comma}){_start(start)})"
+    name = scope.names.new(safe_local(f"{base_name(expr.value)}_{_direction(expr)}"))
+    scope.line(f"{name} = {code}")
+    return Text(name, whole.labels, whole.kind)
+
+
+def _direction(expr: Read) -> str:
+    amounts = [amount for _, amount in expr.offsets if amount]
+    if len(amounts) > 1:
+        return "near"
+    word = "before" if amounts[0] < 0 else "after"
+    return word if abs(amounts[0]) == 1 else f"{word}_{abs(amounts[0])}"
+
+
+def base_name(value: str) -> str:
+    """The name in the source that an id belongs to."""
+    return value.split("~")[0].lstrip("%") if not value.startswith("%") else f"part_{value[1:]}"
+
+
+def _start(start: str | None) -> str:
+    return "" if start is None else f", {start}"
+
+
+def outside(printer: Printer, expr: Read) -> str | None:
+    """The code for what a read finds outside, lined up with the value; None for zero."""
+    offsets = dict(expr.offsets)
+    around = {name: _moved(text, offsets.get(name, 0)) for name, text in printer.scope.positions.items()}
+    return start_code(replace_positions(printer, around), expr.value, expr.type)
+
+
+def start_code(printer: Printer, value: str, type: ValueType) -> str | None:
+    """What stands outside of a value, at the positions of the printer; None for zero."""
+    scope = printer.scope
+    equation = next((each for each in scope.module.equations() if each.id == value), None)
+    if equation is None or equation.init is None:
+        return "False" if type.kind == "bool" else None
+    text = printer.cast(printer.text(equation.init), type.kind)
+    return text.code if text.number else aligned(text, scope.labels(type)).code
+
+
+def replace_positions(printer: Printer, positions: dict[str, Text]) -> Printer:
+    """A printer that writes to the same lines, but stands at other positions."""
+    scope = replace(printer.scope, positions=positions)
+    return type(printer)(scope)
+
+
+def _moved(text: Text, offset: int) -> Text:
+    if offset == 0:
+        return text
+    sign = "+" if offset > 0 else "-"
+    return Text(f"{text.at(SUM)} {sign} {abs(offset)}", text.labels, "int", strength=SUM, number=text.number)
+
+
+def position(printer: Printer, expr: Position) -> Text:
+    scope = printer.scope
+    if expr.name in scope.positions:
+        return scope.positions[expr.name]
+    if expr.type.dims:
+        size = scope.whole(expr.type.dims[0].size).code
+        return Text(f"torch.arange({size}{scope.device})", (expr.name,), "int")
+    if scope.axis is not None and expr.name != scope.axis:
+        return reach(printer, expr.name)
+    length = scope.whole(expr.type.axes[0].length).code
+    return Text(f"torch.arange({length}{scope.device})", (expr.name,), "int")
+
+
+def past(printer: Printer, expr: Apply, new: str) -> Text:
+    """`k[t->s]`: the value at all points, those of earlier calls included."""
+    scope = printer.scope
+    operand = expr.operands[0]
+    assert isinstance(operand, Read)
+    whole = scope.caches.get(operand.value) or printer.text(operand)
+    if scope.axis not in whole.labels and scope.axis not in scope.point:
+        whole = printer.full(whole, operand.type)
+    return replace(whole, labels=tuple(new if label == scope.axis else label for label in whole.labels))
+
+
+def reach(printer: Printer, name: str) -> Text:
+    """The positions along a renamed axis, those of earlier calls included."""
+    cut = f"[:, : {printer.scope.until_now}]" if printer.scope.until_now else ""
+    return Text(f"steps.reach({printer.scope.past}){cut}", (BATCH, name), "int")

@@ -1,0 +1,216 @@
+"""Names in the emitted file: every name of the source becomes one that Python and `nn.Module` accept.
+
+In: names of RDL. Out: the same name, with a trailing underscore where it means something in the target.
+"""
+
+from __future__ import annotations
+
+import builtins
+import keyword
+
+from recdsl.ir.module import Module
+
+# What `nn.Module` defines, and what every emitted class defines beside it.
+MODULE_ATTRIBUTES = frozenset(
+    [
+        "T_destination",
+        "add_module",
+        "apply",
+        "bfloat16",
+        "buffers",
+        "call_super_init",
+        "children",
+        "compile",
+        "cpu",
+        "cuda",
+        "double",
+        "dump_patches",
+        "eval",
+        "extra_repr",
+        "float",
+        "forward",
+        "get_buffer",
+        "get_extra_state",
+        "get_parameter",
+        "get_submodule",
+        "half",
+        "ipu",
+        "load_state_dict",
+        "modules",
+        "mtia",
+        "named_buffers",
+        "named_children",
+        "named_modules",
+        "named_parameters",
+        "parameters",
+        "register_backward_hook",
+        "register_buffer",
+        "register_forward_hook",
+        "register_forward_pre_hook",
+        "register_full_backward_hook",
+        "register_full_backward_pre_hook",
+        "register_load_state_dict_post_hook",
+        "register_load_state_dict_pre_hook",
+        "register_module",
+        "register_parameter",
+        "register_state_dict_post_hook",
+        "register_state_dict_pre_hook",
+        "requires_grad_",
+        "set_extra_state",
+        "set_submodule",
+        "share_memory",
+        "state_dict",
+        "to",
+        "to_empty",
+        "train",
+        "training",
+        "type",
+        "xpu",
+        "zero_grad",
+        "init_state",
+        "run",
+        "step",
+    ]
+)
+
+# Names that the emitted code uses for itself: arguments, loops, imports and helpers.
+LOCALS = frozenset(
+    [
+        "self",
+        "state",
+        "steps",
+        "graph",
+        "path",
+        "lengths",
+        "reset",
+        "return_state",
+        "batch",
+        "before",
+        "after",
+        "done",
+        "wave",
+        "waves",
+        "level",
+        "layer",
+        "layers",
+        "part",
+        "torch",
+        "nn",
+        "F",
+        "math",
+        "itertools",
+        "copy",
+        "Tensor",
+        "State",
+        "Any",
+        "Callable",
+        "Sequence",
+        "dataclass",
+        "cached_property",
+        "whole",
+        "constant",
+        "scaled",
+        "expect",
+        "expect_tokens",
+        "bound",
+        "quantise",
+        "largest",
+        "normalise",
+        "convolve",
+        "shift",
+        "check_path",
+        "chain",
+        "visit",
+        "begin",
+        "sum_by",
+        "mean_by",
+        "max_by",
+        "min_by",
+        "prod_by",
+        "logsumexp_by",
+        "softmax_by",
+        "Steps",
+        "Waves",
+        "Graph",
+        "Level",
+        "Weights",
+        "Path",
+    ]
+)
+_MAKERS = frozenset(
+    {"self", "torch", "nn", "math", "whole", "constant", "scaled", "check_path", "Weights"}
+)  # in `__init__`
+
+_AMBIGUOUS = frozenset({"l", "I", "O"})  # refused by the checker of the emitted text
+
+
+def safe(name: str) -> str:
+    """A name as an attribute of a module and as a part of a path in the state dict."""
+    taken = keyword.iskeyword(name) or name in MODULE_ATTRIBUTES or name.startswith("_")
+    return f"{name}_" if taken else name
+
+
+def safe_local(name: str) -> str:
+    """A name as an argument or a local variable; the weight `w` that a body reads has the id `%w`."""
+    name = name.lstrip("%")
+    taken = keyword.iskeyword(name) or name in LOCALS or name in _AMBIGUOUS or hasattr(builtins, name)
+    return f"{name}_" if taken else name
+
+
+def safe_parameter(name: str) -> str:
+    """The name of a dim or number as a keyword argument of `__init__`."""
+    return f"{name}_" if keyword.iskeyword(name) or name in _MAKERS else name
+
+
+def state_dict_path(path: str) -> str:
+    """A path of a weight as it stands in the state dict of the emitted module."""
+    return ".".join(safe(part) for part in path.split("."))
+
+
+def camel_case(name: str) -> str:
+    """`short_conv` → `ShortConv`."""
+    return "".join(part[:1].upper() + part[1:] for part in name.split("_") if part) or "Layer"
+
+
+class Names:
+    """Hands out names, each once; a name that is taken gets `_2`, `_3`, …"""
+
+    def __init__(self, taken: frozenset[str] = frozenset()) -> None:
+        self._taken = set(taken)
+
+    def new(self, wish: str) -> str:
+        name, number = wish, 1
+        while name in self._taken:
+            number += 1
+            name = f"{wish.rstrip('_')}_{number}"
+        self._taken.add(name)
+        return name
+
+
+def class_names(modules: list[Module]) -> dict[str, str]:
+    """The class of each module, by key: unique, and none that the file imports. The last one, the entry point, has the
+    first choice."""
+    taken = {
+        "Tensor",
+        "Any",
+        "State",
+        "Steps",
+        "Weights",
+        "Waves",
+        "Graph",
+        "Level",
+        "Path",
+        "Callable",
+        "Sequence",
+        "F",
+    }
+    taken |= {each.name for module in modules for each in module.parameters}
+    names: dict[str, str] = {}
+    for module in (modules[-1], *modules[:-1]):
+        name, number = camel_case(module.name), 1
+        while name in taken or keyword.iskeyword(name):
+            number += 1
+            name = f"{camel_case(module.name)}{number}"
+        taken.add(name)
+        names[module.key] = name
+    return names

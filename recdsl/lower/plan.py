@@ -1,0 +1,79 @@
+"""What a lowered program is: modules as lists of stages, without anything of a backend.
+
+ProgramPlan   one plan a module, callees first
+ModulePlan    the stages of a module in an order in which they can be computed, and what it keeps between calls
+Whole         an item computed for all points at once
+Recurrence    items that need each other at other points, with the algorithm that computes them
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from recdsl.ir.module import Item, Module, Program
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """An item outside of every recurrence."""
+
+    item: Item
+
+
+@dataclass(frozen=True, slots=True)
+class Recurrence:
+    """A recurrent component. `items` stand in the order of one point, `vector` is its schedule over the axes of the module.
+
+    `reach` holds, for each value that is read at other points inside, how many points back the farthest read lies
+    along the axis that a scan runs over; `kept` are the values that somebody outside reads.
+    """
+
+    algorithm: str
+    items: tuple[Item, ...]
+    vector: tuple[int, ...]
+    reach: tuple[tuple[str, int], ...]
+    kept: tuple[str, ...]
+
+
+Stage = Whole | Recurrence
+
+
+@dataclass(frozen=True, slots=True)
+class Traits:
+    """What a module needs beside its inputs.
+
+    `histories`: values read at earlier points of the sequence, and how many points back. `caches`: values
+    whose whole past is read. `windows`: inputs of causal convolutions, which are kept for the extent of the window.
+    `index`: whether positions have to be counted on. `points`: whether it has to know which points belong
+    together. `stateful`: whether anything is left for the next call. `unmeant` says why `lengths`
+    or `reset` have no meaning, by their names. `weights`: whether the module or one below it has any.
+    """
+
+    histories: tuple[tuple[str, int], ...] = ()
+    caches: tuple[str, ...] = ()
+    windows: tuple[str, ...] = ()
+    index: bool = False
+    points: bool = False
+    stateful: bool = False
+    unmeant: tuple[tuple[str, str], ...] = ()
+    externals: tuple[str, ...] = ()
+    paths: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ModulePlan:
+    module: Module
+    stages: tuple[Stage, ...]
+    traits: Traits
+
+
+@dataclass(frozen=True, slots=True)
+class ProgramPlan:
+    """`modules` by key, callees first."""
+
+    program: Program
+    modules: dict[str, ModulePlan]
+
+    @property
+    def entry(self) -> ModulePlan:
+        return self.modules[self.program.main]

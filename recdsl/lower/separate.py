@@ -1,0 +1,86 @@
+"""Gives a name to every value whose past is kept, and turns running sums into recurrences.
+
+y = conv(a * b, 4 -> C, causal = yes)    →    y_a = a * b;  y = conv(y_a, 4 -> C, causal = yes)
+y = sum[s](q * (a * b)[t->s])            →    y_a = a * b;  y = sum[s](q * y_a[t->s])
+y = cumsum[t](x)                         →    y_sum = y_sum[t-1] + x;  y = y_sum
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from recdsl.ir.expr import Apply, Expr, Read, rebuild, walk
+from recdsl.ir.graph import results_of
+from recdsl.ir.module import Depth, Equation, Item, Module, Program
+
+
+def separate(program: Program) -> Program:
+    """The program with every sequence layer separated."""
+    for module in program.modules.values():
+        if module.domain == "sequence":
+            program = program.with_module(_Separate(module).module())
+    return program
+
+
+@dataclass(slots=True)
+class _Separate:
+    source: Module
+    items: list[Item] = field(default_factory=list)
+    taken: set[str] = field(default_factory=set)
+
+    def module(self) -> Module:
+        self.taken = {given.name for given in self.source.inputs}
+        self.taken |= {each for item in self.source.items for each in results_of(item)}
+        for item in self.source.items:
+            self.items.append(item if isinstance(item, Depth) else self._equation(item))
+        return replace(self.source, items=tuple(self.items))
+
+    def _equation(self, equation: Equation) -> Equation:
+        return replace(equation, expr=rebuild(equation.expr, lambda each: self._change(each, equation)))
+
+    def _change(self, expr: Expr, equation: Equation) -> Expr:
+        axis = self.source.axes[0]
+        match expr:
+            case Apply(operator="conv") if expr.attribute("causal") and axis in names_of(expr, "axes"):
+                return self._with_named(expr, equation)
+            case Apply(operator="rename") if expr.attribute("old") == axis:
+                return self._with_named(expr, equation)
+            case Apply(operator="cumsum") if names_of(expr, "over") == (axis,):
+                return self._running_sum(expr, equation)
+        return expr
+
+    def _with_named(self, expr: Apply, equation: Equation) -> Apply:
+        first = expr.operands[0]
+        if isinstance(first, Read) and not first.offsets:
+            return expr
+        return replace(expr, operands=(self._new(first, equation), *expr.operands[1:]))
+
+    def _new(self, expr: Expr, equation: Equation) -> Read:
+        about = next((each.value for each in walk(expr) if isinstance(each, Read)), "part")
+        name = self._name(f"{equation.name}_{about}")
+        self.items.append(Equation(name, name, expr.type, expr, span=equation.span))
+        return Read(name, expr.type, span=expr.span)
+
+    def _running_sum(self, expr: Apply, equation: Equation) -> Read:
+        name = self._name(f"{equation.name}_sum")
+        before = Read(name, expr.type, ((self.source.axes[0], -1),))
+        total = Apply("add", (before, expr.operands[0]), expr.type, span=expr.span)
+        self.items.append(Equation(name, name, expr.type, total, span=equation.span))
+        return Read(name, expr.type, span=expr.span)
+
+    def _name(self, wish: str) -> str:
+        wish = wish.split("~")[0].lstrip("%")
+        wish = f"part_{wish}" if wish[:1].isdigit() else wish
+        name, number = wish, 1
+        while name in self.taken:
+            number += 1
+            name = f"{wish}_{number}"
+        self.taken.add(name)
+        return name
+
+
+def names_of(expr: Apply, attribute: str) -> tuple[str, ...]:
+    """An attribute that holds names."""
+    value = expr.attribute(attribute)
+    assert isinstance(value, tuple)
+    return tuple(str(each) for each in value)

@@ -1,0 +1,45 @@
+"""The algorithm `sequential`: point after point, in the order of the schedule.
+
+Valid for every component that has a schedule. Cost: as many steps as there are points along the axes that the schedule
+moves along (levels of the order, in a graph), each with the work of one point.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from recdsl.ir.expr import Call, Expr, Read, walk
+from recdsl.ir.graph import results_of
+from recdsl.ir.module import Depth, Equation, Item, Module
+from recdsl.lower.plan import Recurrence
+
+
+def sequential(module: Module, items: tuple[Item, ...], vector: tuple[int, ...], outside: frozenset[str]) -> Recurrence:
+    """The plan of one component; `outside` are the values that are read beyond it."""
+    inside = tuple(each for item in items for each in results_of(item))
+    reach = dict.fromkeys(inside, 0)
+    for read in _reads(items):
+        if read.value in reach:
+            farthest = max((abs(amount) for _, amount in read.offsets), default=0)
+            reach[read.value] = max(reach[read.value], farthest, int(bool(read.via)))
+    return Recurrence(
+        algorithm="sequential",
+        items=items,
+        vector=vector,
+        reach=tuple((value, amount) for value, amount in reach.items() if amount),
+        kept=tuple(value for value in inside if value in outside),
+    )
+
+
+def _reads(items: tuple[Item, ...]) -> Iterator[Read]:
+    for item in items:
+        match item:
+            case Equation():
+                yield from _in(item.expr)
+            case Depth():
+                yield from (read for _, read in item.captured)
+                yield from (carry.start for carry in item.carried)
+
+
+def _in(expr: Expr) -> Iterator[Read]:
+    return (each for each in walk(expr) if isinstance(each, Read) and not isinstance(each, Call))

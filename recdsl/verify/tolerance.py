@@ -1,0 +1,31 @@
+"""How closely a compiled module has to agree with the reference."""
+
+from __future__ import annotations
+
+import math
+
+from torch import Tensor
+
+RELATIVE = 1e-9  # of the largest value of a tensor, in float64
+FLOOR = 1e-2  # tensors whose largest value is smaller are compared as if it were this
+
+
+def error(found: Tensor, expected: Tensor) -> float:
+    """The largest difference relative to the largest finite value that is expected; infinite where the shapes differ,
+    or where NaN and infinities do not stand in the same places."""
+    if found.shape != expected.shape:
+        return math.inf
+    if not expected.numel():
+        return 0.0
+    left, right = _as_numbers(found), _as_numbers(expected)
+    same = (left == right) | (left.isnan() & right.isnan())
+    difference = (left - right).abs().masked_fill(same, 0)
+    if not bool(difference.isfinite().all()):
+        return math.inf
+    scale = float(right.abs().masked_fill(~right.isfinite(), 0).max())
+    return float(difference.max()) / max(scale, FLOOR)
+
+
+def _as_numbers(tensor: Tensor) -> Tensor:
+    found = tensor.detach().cpu()
+    return found if found.is_complex() else found.double()

@@ -1,0 +1,116 @@
+"""The comparison itself: agreement is reported, and every planted mistake is found, named and reproduced."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from recdsl import api
+from recdsl.loader import load_module
+from recdsl.verify import assert_equivalent, verify
+
+LEAKY = """
+layer leaky(D = 3) over t:
+  in x : D
+  param rate : D ~ uniform(-1, 1)
+  h = sigmoid(rate) * h[t-1] + x
+  init h = 0.5
+  out y : D = tanh(linear(h))
+"""
+
+
+def test_a_report() -> None:
+    report = verify(LEAKY, examples=3)
+    assert report.ok
+    assert [line.check for line in report.lines] == [
+        "forward", "lengths", "reset", "documents", "step", "state", "pieces", "start",
+    ]  # fmt: skip
+    assert all(line.compared > 0 and line.largest < 1e-12 for line in report.lines)
+    assert str(report).startswith("leaky(D = 3), target torch: 3 examples against the reference\n")
+
+
+def test_pointwise_layers_and_grids_and_graphs() -> None:
+    for over, value in (("", "x"), (" over i, j", "x[i-1]"), (" over n in dag", "sum[pred](x[pred])")):
+        text = f"layer f(D = 2){over}:\n  in x : D\n  out y : D = tanh(linear(x)) + {value}\n"
+        assert [line.check for line in assert_equivalent(text, examples=4).lines] == ["forward"]
+
+
+@pytest.fixture
+def planted(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
+    """The compiled text of LEAKY with one piece of it replaced."""
+    old, new = request.param
+    text = api.compile_text(LEAKY).text
+    assert old in text
+    made = load_module(text.replace(old, new), "Planted").Leaky
+    monkeypatch.setattr(api, "compile", lambda *arguments, **keywords: made)
+
+
+MISTAKES = {
+    "the result": ("torch.tanh(", "torch.sin("),
+    "a gradient": ("torch.tanh(", "torch.tanh(0.0 * self.rate.sum() + "),
+    "the start": ("0.5", "0.25"),
+}
+
+
+@pytest.mark.parametrize("planted", [MISTAKES["the result"]], indirect=True)
+@pytest.mark.usefixtures("planted")
+def test_a_wrong_result_is_named_and_located() -> None:
+    with pytest.raises(
+        AssertionError, match=r"^forward: the output differs by .* at \[0, 0, \d\]: compiled -?0\.\d+, ref"
+    ):
+        assert_equivalent(LEAKY)
+
+
+@pytest.mark.parametrize("planted", [MISTAKES["the start"]], indirect=True)
+@pytest.mark.usefixtures("planted")
+def test_a_wrong_start_is_found_on_the_simplest_example() -> None:
+    with pytest.raises(AssertionError, match=r"batch=1, points=\(1,\)"):
+        assert_equivalent(LEAKY)
+
+
+def test_a_lost_gradient_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = api.compile(LEAKY)
+
+    class Lossy(made):  # type: ignore[misc,valid-type]
+        def forward(self, x: torch.Tensor, **options: object) -> object:
+            return super().forward(x.detach() + 0 * x, **options)
+
+    monkeypatch.setattr(api, "compile", lambda *arguments, **keywords: Lossy)
+    with pytest.raises(AssertionError, match=r"^forward: the gradient by x differs by"):
+        assert_equivalent(LEAKY)
+
+
+def test_a_state_whose_gradient_is_lost_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = api.compile(LEAKY)
+
+    class Lossy(made):  # type: ignore[misc,valid-type]
+        def forward(self, x: torch.Tensor, *, state: dict | None = None, **options: object) -> object:
+            kept = {name: each.detach() for name, each in state.items()} if state is not None else None
+            return super().forward(x, state=kept, **options)
+
+    monkeypatch.setattr(api, "compile", lambda *arguments, **keywords: Lossy)
+    with pytest.raises(AssertionError, match=r"^pieces: the gradient through the state by x differs"):
+        assert_equivalent(LEAKY)
+
+
+@pytest.mark.parametrize("planted", [MISTAKES["the result"]], indirect=True)
+@pytest.mark.usefixtures("planted")
+def test_the_reproduction_runs(tmp_path: Path) -> None:
+    report = verify(LEAKY)
+    assert not report.ok
+    script = report.failure.split("To see it again:\n\n")[1]
+    compile(script, "reproduction.py", "exec")
+    path = tmp_path / "reproduction.py"
+    path.write_text(script)
+    done = subprocess.run([sys.executable, path], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr  # the compiler itself has no mistake, so that nothing is raised
+
+
+def test_inputs_that_are_refused_are_no_failure() -> None:
+    text = "layer f(D = 2) over t:\n  in x : D\n  out flip[t](x) + mean[t](x)\n"
+    report = verify(text, examples=2)
+    assert report.ok, report
