@@ -17,7 +17,7 @@ from torch.nn.functional import cross_entropy
 import recdsl
 
 SPEC = Path(__file__).parents[1] / "specs" / "plstm.rdl"
-EPOCHS, BATCH, RATE = 20, 64, 4e-3
+EPOCHS, BATCH, RATE = 20, 64, 8e-3
 
 
 def digits() -> list[Tensor]:
@@ -30,7 +30,7 @@ def digits() -> list[Tensor]:
 
 def train(model: nn.Module, x: Tensor, y: Tensor) -> None:
     steps = EPOCHS * -(-len(x) // BATCH)
-    optimizer = torch.optim.AdamW(model.parameters(), weight_decay=0.05)
+    optimizer = torch.optim.AdamW(model.parameters(), weight_decay=0.5)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=steps)
     batches = (batch for _ in range(EPOCHS) for batch in torch.randperm(len(x)).split(BATCH))
     for batch in track(batches, "training", total=steps):

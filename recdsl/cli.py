@@ -8,7 +8,8 @@ from __future__ import annotations
 import gc
 import json
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -53,6 +54,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         app(args=arguments)
     except RecdslError as error:
         _report(error.diagnostics)
+        sys.exit(1)
+    except RecursionError:
+        from recdsl.parse.reader import too_deep
+
+        _report(too_deep().diagnostics)
         sys.exit(1)
     except OSError as error:
         _report([Diagnostic("R001", f"{error.filename or 'a file'}: {error.strerror or error}")])
@@ -130,7 +136,9 @@ def verify(
     from recdsl import api
 
     gc.enable()
-    report = api.verify(file, _known_target(target), layer=layer, settings=_settings(set_), examples=examples)
+    known, settings = _known_target(target), _settings(set_)
+    with _busy("comparing with the reference"):
+        report = api.verify(file, known, layer=layer, settings=settings, examples=examples)
     typer.echo(str(report))
     if not report.ok:
         raise typer.Exit(1)
@@ -233,6 +241,18 @@ def _outcome(path: Path, work: Callable[[Path], Checked]) -> tuple[bool, Sequenc
         return True, work(path).warnings
     except RecdslError as error:
         return False, error.diagnostics
+
+
+@contextmanager
+def _busy(doing: str) -> Iterator[None]:
+    """Shows on a terminal that something is going on."""
+    if not sys.stderr.isatty():
+        yield
+        return
+    from rich.console import Console
+
+    with Console(stderr=True).status(doing):
+        yield
 
 
 def _needs_torch(command: str) -> None:

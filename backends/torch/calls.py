@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from recdsl.backends.torch.layout import aligned, permuted
+from recdsl.backends.torch.precision import narrowed
 
 from recdsl.emit.names import safe, safe_local
 from recdsl.emit.precedence import ATOM, BATCH, PRODUCT, WAVE, Text
@@ -132,7 +133,9 @@ def _arguments(printer: Printer, expr: Call, callee: Module) -> tuple[tuple[str,
         printer.tensor(each, input_.type.kind)
         for each, input_ in zip(printer.operands(expr), callee.inputs, strict=True)
     ]
-    texts = [printer.cast(text, given.type.kind) for text, given in zip(texts, callee.inputs, strict=True)]
+    texts = [
+        narrowed(printer, printer.cast(text, given.type.kind)) for text, given in zip(texts, callee.inputs, strict=True)
+    ]
     axes = tuple(dict(expr.axes).get(axis, axis) for axis in callee.axes)
     carried = [dim.name for dim in expr.carried]
     seen = dict.fromkeys(label for text in texts for label in text.labels)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from recdsl.backends.torch.layout import aligned, permuted
+from recdsl.backends.torch.precision import narrowed
 from recdsl.backends.torch.reductions import einsum
 
 from recdsl.emit.precedence import ATOM, SUM, Text
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 def linear(printer: Printer, expr: Apply) -> Text:
     contract, into, per = (dims(expr.attribute(key)) for key in ("contract", "into", "per"))
     operand = expr.operands[0]
-    text = printer.cast(printer.tensor(printer.text(operand)), "real")
+    text = narrowed(printer, printer.cast(printer.tensor(printer.text(operand)), "real"))
     x = printer.with_labels(text, operand.type, [dim.name for dim in (*contract, *per)])
     if per:
         return _separate(printer, expr, x, (contract, into, per))

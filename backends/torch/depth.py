@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from recdsl.backends.torch.bodies import path_attribute
 from recdsl.backends.torch.expressions import Printer
 from recdsl.backends.torch.layout import aligned, permuted, tuple_code
+from recdsl.backends.torch.precision import narrowed
 from recdsl.backends.torch.reads import base_name
 from recdsl.backends.torch.scope import Scope
 from recdsl.backends.torch.statements import comment
@@ -70,7 +71,6 @@ class Turns:
         for carry in self.item.carried:
             labels = self.scope.labels(carry.type)
             self.scope.values[carry.result] = Text(carried[carry.body_in], labels, carry.type.kind)
-            self.scope.holders.setdefault(carried[carry.body_in], []).append(carry.result)
 
     # ---- what goes in
 
@@ -78,9 +78,9 @@ class Turns:
         """The local that carries a value from turn to turn, with its start; the names in `live` are still read."""
         scope = self.scope
         printer = Printer(scope)
-        text = printer.full(printer.text(carry.start), carry.type)
+        text = narrowed(printer, printer.full(printer.text(carry.start), carry.type))
         wish = safe_local(base_name(carry.result))
-        name = scope.names.new(wish) if wish in live else scope.local(wish, carry.result)
+        name = scope.names.new(wish) if wish in live else scope.local(wish)
         if text.code != name:
             scope.line(f"{name} = {text.code}")
         return name
@@ -101,7 +101,7 @@ class Turns:
         """A value of the module around, laid out as the body takes it."""
         scope = self.scope
         printer = Printer(scope)
-        text = printer.tensor(printer.text(read), read.type.kind)
+        text = narrowed(printer, printer.tensor(printer.text(read), read.type.kind))
         if self.body.domain != "pointwise":
             return printer.full(text, read.type).code
         text = printer.with_labels(text, read.type, read.type.dim_names)
@@ -188,8 +188,9 @@ class Turns:
         if states:
             scope.line(f"    {states}.append(after)")
         if done:
-            keep = " and not steps.keep" if states else ""
-            scope.line(f"    if {done}{keep}:")
+            conditions = ["not torch.compiler.is_compiling()"] if self.item.settled else []
+            conditions += [done, *(["not steps.keep"] if states else [])]
+            scope.line(f"    if {' and '.join(conditions)}:")
             scope.line("        break")
 
     def _along_path(self, names: list[str], arguments: list[str], key: str | None) -> None:

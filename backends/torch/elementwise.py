@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from recdsl.backends.torch.layout import aligned
 from recdsl.backends.torch.operators import NUMBER_FORMS, TENSOR_FORMS, Form, Function, Infix, Method, Prefix
+from recdsl.backends.torch.precision import widened
 
-from recdsl.emit.precedence import ATOM, Text
+from recdsl.emit.precedence import ATOM, PRODUCT, Text
 from recdsl.ir.expr import Apply
 from recdsl.ir.operators.table import OPERATORS
 from recdsl.ir.types import KINDS
@@ -48,8 +49,6 @@ def brought(printer: Printer, expr: Apply, texts: Sequence[Text]) -> list[Text]:
 
 def _number(printer: Printer, expr: Apply, texts: list[Text]) -> Text:
     form = NUMBER_FORMS[expr.operator]
-    if isinstance(form, Function) and form.name.startswith("math."):
-        printer.scope.owner.file.imports.add("math")
     return replace(_by_form(printer, form, texts), kind=expr.type.kind, number=True)
 
 
@@ -64,6 +63,7 @@ def _by_form(printer: Printer, form: Form, texts: Sequence[Text]) -> Text:
             return Text(f"{texts[0].at(ATOM)}.{form.name}()")
         case Function():
             if form.tensors:
+                texts = widened(printer, texts)
                 texts = [printer.tensor(text, _largest(texts)) for text in texts]
             return Text(f"{form.name}({', '.join(text.code for text in texts)}{form.last})")
 
@@ -104,4 +104,17 @@ def _imaginary(printer: Printer, texts: Sequence[Text]) -> Text:
     return Text(f"torch.zeros_like({x.code})")
 
 
-_SPECIAL = {"where": _where, "clamp": _clamp, "quantise": _quantise, "imag": _imaginary, "angle": _angle}
+def _hardsigmoid(printer: Printer, texts: Sequence[Text]) -> Text:
+    """Written out, because torch's own has a derivative that is exact to float32 only."""
+    x = printer.tensor(texts[0], "real")
+    return Text(f"torch.clamp({x.at(PRODUCT)} / 6 + 0.5, 0, 1)")
+
+
+_SPECIAL = {
+    "where": _where,
+    "clamp": _clamp,
+    "quantise": _quantise,
+    "imag": _imaginary,
+    "angle": _angle,
+    "hardsigmoid": _hardsigmoid,
+}

@@ -6,7 +6,17 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from recdsl.backends.torch import calls, contractions, convolutions, edges, reads, reductions, shapes, sources
+from recdsl.backends.torch import (
+    calls,
+    contractions,
+    convolutions,
+    edges,
+    precision,
+    reads,
+    reductions,
+    shapes,
+    sources,
+)
 from recdsl.backends.torch.elementwise import elementwise
 from recdsl.backends.torch.layout import permuted, spread, united
 from recdsl.backends.torch.scope import Scope
@@ -27,6 +37,11 @@ class Printer:
     def text(self, expr: Expr) -> Text:
         if self.scope.pred and not edges.varies(expr):
             return edges.lifted(self, expr)
+        text = self._text(expr)
+        wide = self.scope.widens and isinstance(expr, Apply) and precision.is_wide(self, expr)
+        return replace(text, wide=True) if wide else text
+
+    def _text(self, expr: Expr) -> Text:
         match expr:
             case Const():
                 return self._constant(expr)
@@ -47,7 +62,6 @@ class Printer:
     def _constant(self, expr: Const) -> Text:
         value = expr.value
         if isinstance(value, float) and math.isinf(value):
-            self.scope.owner.file.imports.add("math")
             code = "math.inf" if value > 0 else "-math.inf"
         else:
             code = repr(value)

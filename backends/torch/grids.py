@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from recdsl.backends.torch import depth
 from recdsl.backends.torch.expressions import Printer
 from recdsl.backends.torch.layout import permuted
+from recdsl.backends.torch.precision import narrowed, wide_states
 from recdsl.backends.torch.reads import base_name, outside
 from recdsl.backends.torch.scope import Scope
 from recdsl.backends.torch.statements import comment
@@ -45,6 +46,7 @@ class Waves:
         self.lists = {value: scope.names.new(safe_local(f"{base_name(value)}_all")) for value in self._stored()}
         inner = scope.inner(frozenset(self.axes))
         inner.wave = True
+        inner.widens = bool(self.wide)
         split = self._outside_values(inner)
         self._positions(inner)
         for item in self.stage.items:
@@ -63,6 +65,10 @@ class Waves:
         scope.lines.extend(render("torch", "waves.py.j2", context).splitlines())
         for value in self.stage.kept:
             self._joined(value)
+
+    @property
+    def wide(self) -> frozenset[str]:
+        return wide_states(self.stage, self.scope.module)
 
     def _stored(self) -> list[str]:
         wanted = {*dict(self.stage.reach), *self.stage.kept}
@@ -115,6 +121,8 @@ class Waves:
         empty += {"int": ", dtype=torch.int64)", "bool": ", dtype=torch.bool)"}.get(type.kind, ")")
         reads = [self._offset(read) for read in self._reads() if read.value == value]
         count = max((self._back(offset) for offset in reads), default=1)
+        if value in self.wide:
+            empty = f"{scope.help('wide')}({empty})"
         return f"[{empty}]" if count <= 1 else f"[{empty}] * {count}"
 
     # ---- inside
@@ -137,6 +145,7 @@ class Waves:
         text = printer.text(item.expr)
         if item.id in self.lists:
             text = printer.full(text, item.type)
+            text = text if item.id in self.wide else narrowed(printer, text)
         elif not text.number:
             text = printer.cast(text, item.type.kind)
             text = permuted(text, [label for label in inner.labels(item.type) if label in text.labels])
@@ -155,7 +164,7 @@ class Waves:
         earlier = f"{self.lists[read.value]}[-{self._back(offset)}]"
         extra = "" if start is None else f", {start}"
         inner.line(f"{name} = waves.near({self._offsets().index(offset)}, wave, {earlier}{extra})")
-        inner.reads[key] = Text(name, inner.labels(read.type), read.type.kind)
+        inner.reads[key] = Text(name, inner.labels(read.type), read.type.kind, wide=read.value in self.wide)
 
     # ---- after the loop
 
@@ -163,5 +172,6 @@ class Waves:
         scope = self.scope
         type = scope.module.type_of(value)
         name = scope.names.new(safe_local(base_name(value)))
-        scope.line(f"{name} = waves.join({self.lists[value]})")
+        narrow = f".to({scope.dtype})" if value in self.wide else ""
+        scope.line(f"{name} = waves.join({self.lists[value]}){narrow}")
         scope.values[value] = Text(name, (BATCH, *self.axes, *type.dim_names), type.kind)

@@ -49,7 +49,6 @@ class Init:
             self.scope.line(f"self.{safe(name)} = {self._group(group, linears)}")
             self._restarted(group, linears)
         for external in self.module.externals:
-            self.owner.file.imports.update(("Any", "Callable"))
             self.scope.line(f"self.{safe(external.name)}: Callable[..., Any] | None = None")
         if self.owner.origin:
             self.scope.line('self.register_buffer("origin", torch.empty(0), persistent=False)')

@@ -166,7 +166,6 @@ class Writer:
         axes = () if given.static else given.type.axis_names
         batched = () if self.module.domain == "graph" else (BATCH,)
         scope.values[given.name] = Text(name, (*batched, *axes, *given.type.dim_names), given.type.kind)
-        scope.holders.setdefault(name, []).append(given.name)
 
     def _surroundings(self) -> None:
         """Sizes, dtype and device come from the inputs, or else from a weight."""
@@ -216,7 +215,7 @@ class Writer:
             text, type = scope.values[value], self.module.type_of(value)
             if value == scope.until:
                 codes.append(printer.tensor(text, "bool").code)
-            elif scope.pointwise:
+            elif scope.pointwise and (BATCH in text.labels or not self.is_entry):
                 text = printer.with_labels(printer.tensor(text, type.kind), type, type.dim_names)
                 codes.append(printer.cast(text, type.kind).code)
             else:

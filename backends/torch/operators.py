@@ -78,7 +78,7 @@ TENSOR_FORMS: dict[str, Form] = {
     **_functions("torch", "abs", "sign", "floor", "ceil", "round", "exp", "expm1", "log", "log1p", "sqrt", "rsqrt", "reciprocal"),
     **_functions("torch", "sin", "cos", "tan", "sinh", "cosh", "atan", "tanh", "sigmoid", "relu", "erf"),
     **_functions("torch", "real", "imag", "conj", "angle"),
-    **_functions("F", "logsigmoid", "silu", "gelu", "softplus", "elu", "mish", "hardsigmoid", "hardtanh"),
+    **_functions("F", "logsigmoid", "silu", "gelu", "softplus", "elu", "mish", "hardtanh"),
 }  # fmt: skip
 
 # The same on Python numbers; what is missing here becomes a tensor first.

@@ -15,7 +15,7 @@ from recdsl.lower.plan import ProgramPlan
 
 # Helpers in the order in which they stand in the file: name, what of it is needed with it, and by what it is known to be used.
 HELPERS = (
-    "whole", "constant", "scaled", "Weights", "expect", "expect_tokens", "bound", "quantise", "largest", "normalise",
+    "whole", "wide", "inverse", "constant", "scaled", "Weights", "expect", "expect_tokens", "bound", "quantise", "largest", "normalise",
     "Steps", "convolve", "shift", "Waves", "Graph", "by", "check_path", "chain", "visit", "begin",
 )  # fmt: skip
 FILES = {"Weights": "weights", "Steps": "steps", "Graph": "graph", "Waves": "waves"}
@@ -54,6 +54,8 @@ def _ambiguous(plan: ProgramPlan) -> bool:
 def _needed(file: File, name: str, body: str) -> bool:
     if name == "by":
         return any(f"{each}_by" in file.helpers for each in BY)
+    if name == "wide":
+        return name in file.helpers or "inverse" in file.helpers
     if name == "check_path":
         return name in file.helpers or "chain" in file.helpers
     return name in file.helpers or (name == "Graph" and "Graph(" in body)

@@ -46,6 +46,8 @@ def _shifted(printer: Printer, expr: Read) -> Text:
         offsets = ", ".join(str(dict(expr.offsets).get(axis, 0)) for axis in axes)
         comma = "," if len(axes) == 1 else ""
         code = f"{scope.help('shift')}({whole.code}, ({offsets}{comma}){_start(start)})"
+    if expr.value in scope.wide_tracks:
+        code += f".to({scope.dtype})"
     name = scope.names.new(safe_local(f"{base_name(expr.value)}_{_direction(expr)}"))
     scope.line(f"{name} = {code}")
     return Text(name, whole.labels, whole.kind)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from recdsl.backends.torch import edges
 from recdsl.backends.torch.elementwise import brought
 from recdsl.backends.torch.layout import aligned, permuted, place
+from recdsl.backends.torch.precision import widened
 
 from recdsl.emit.precedence import ATOM, BATCH, PRODUCT, Text
 from recdsl.ir.expr import Apply, Expr, Read
@@ -61,8 +62,6 @@ def uncounted(printer: Printer, x: Text, name: str, fill: str, method: str = "cu
     scope = printer.scope
     if scope.axis is None or not scope.steps:
         return x
-    if "math." in fill:
-        scope.owner.file.imports.add("math")
     if fill == "lowest":
         fill = f"torch.finfo({scope.dtype}).min"
     if name == scope.axis and name in x.labels:
@@ -150,6 +149,7 @@ def sum_of_products(printer: Printer, expr: Expr, over: Sequence[str]) -> Text |
     tensors = _only_counted(printer, tensors, over, any(_is_cleared(printer, each, over) for each in parts))
     if not tensors:
         return None
+    tensors = widened(printer, tensors)
     labels = tuple(label for label in order if label not in over)
     text = Text(einsum(tensors, labels), labels, "real")
     for number in numbers:

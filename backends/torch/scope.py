@@ -21,7 +21,6 @@ class File:
     plan: ProgramPlan
     classes: dict[str, str]
     helpers: set[str] = field(default_factory=set)
-    imports: set[str] = field(default_factory=set)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,13 +80,12 @@ class Scope:
     like: str | None = None  # a tensor with the module's dtype and device
     batch: str = ""
     in_init: bool = False
+    wide_tracks: set[str] = field(default_factory=set)  # those of `tracks` that are wide
     tracks: dict[str, str] = field(default_factory=dict)  # values with their past in front, by id
-    starts: dict[str, Text] = field(default_factory=dict)  # what is read outside of a grid, by value
     until: str | None = None  # the value that ends the loop around, which stays one for all
     results: tuple[str, ...] = ()  # the values that the method returns
     last_use: dict[str, int] = field(default_factory=dict)  # the last stage that reads each value
     stage: int = 0
-    holders: dict[str, list[str]] = field(default_factory=dict)  # the values that a local name stands for
     calls: dict[Call, list[Text]] = field(default_factory=dict)
     caches: dict[str, Text] = field(default_factory=dict)
     shown: set[str] = field(default_factory=set)  # equations that stand above something already
@@ -97,6 +95,7 @@ class Scope:
     past: str = "0"  # how many points of earlier calls the caches hold
     pathed: str = ""  # the `repeat` whose path the caller may give
     wave: bool = False  # in a loop over the waves of a grid
+    widens: bool = False  # in a loop with states that are wide
     until_now: str = ""  # in a loop that reads its whole past, how many points there are of it
     graph: Receiver | None = None  # in a graph layer, who receives along the edges
     on_edges: bool = False  # whether edges receive
@@ -128,14 +127,11 @@ class Scope:
     def stateful(self) -> bool:
         return self.owner.plan.traits.stateful
 
-    def local(self, wish: str, value: str) -> str:
+    def local(self, wish: str) -> str:
         """The name of a new value. A later version of a name takes it over once nobody reads the earlier one."""
-        holders = self.holders.get(wish, [])
-        old = [each for each in (*holders, *self.values) if each in self.values and self.values[each].code == wish]
+        old = [each for each, text in self.values.items() if text.code == wish]
         over = bool(old) and not self.point and all(self._is_over(each) for each in old)
-        name = wish if over else self.names.new(wish)
-        self.holders.setdefault(name, []).append(value)
-        return name
+        return wish if over else self.names.new(wish)
 
     def _is_over(self, value: str) -> bool:
         return self.last_use.get(value, -1) <= self.stage and value not in self.results
@@ -164,7 +160,6 @@ class Scope:
             shown=set(),
             steps=self.steps,
             past=self.past,
-            starts=self.starts,
             graph=self.graph,
         )
 
@@ -180,16 +175,10 @@ class Scope:
         return f"self.{self.owner.attributes[name]}"
 
     def number(self, size: Size) -> Text:
-        text = number_code(size, self.leaf)
-        if "math." in text.code:
-            self.owner.file.imports.add("math")
-        return text
+        return number_code(size, self.leaf)
 
     def whole(self, size: Size) -> Text:
-        text = whole_code(size, self.leaf)
-        if "math." in text.code:
-            self.owner.file.imports.add("math")
-        return text
+        return whole_code(size, self.leaf)
 
     def size_of(self, label: str, type: ValueType) -> str:
         """The code for the size of a dimension of a value of this type."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from recdsl.backends.torch import depth
 from recdsl.backends.torch.expressions import Printer
 from recdsl.backends.torch.layout import permuted, place
+from recdsl.backends.torch.precision import narrowed, wide_states
 from recdsl.backends.torch.reads import base_name, outside
 from recdsl.backends.torch.scope import Scope
 from recdsl.backends.torch.starts import first_value, kept_past
@@ -51,6 +52,7 @@ class Loop:
         axis = self.axis
         inner = self.scope.inner(frozenset({axis}))
         inner.on_edges = False
+        inner.widens = bool(self.wide)
         tracks = self._tracks()
         zipped = self._outside_values(inner)
         pasts = [self._so_far(inner, value) for value in self._renamed()]
@@ -70,6 +72,10 @@ class Loop:
     def axis(self) -> str:
         index = next(index for index, step in enumerate(self.stage.vector) if step)
         return self.scope.module.axes[index]
+
+    @property
+    def wide(self) -> frozenset[str]:
+        return wide_states(self.stage, self.scope.module)
 
     @property
     def counter(self) -> str:
@@ -104,6 +110,8 @@ class Loop:
             state = kept_past(self.scope, value)
             return f"[{state}]" if depth == 1 else f"list({state}.unbind(1))"
         starts = [self._start(value, step) for step in range(depth, 0, -1)]
+        if value in self.wide:
+            starts = [f"{self.scope.help('wide')}({start})" for start in starts]
         if len(set(starts)) == 1 and depth > 1:
             return f"[{starts[0]}] * {depth}"
         return f"[{', '.join(starts)}]"
@@ -218,7 +226,7 @@ class Loop:
             inner.line(f"{name} = steps.at({self.axis}, {offset}, {entry}{extra})")
         else:
             inner.line(f"{name} = {entry}")
-        return Text(name, labels, expr.type.kind)
+        return Text(name, labels, expr.type.kind, wide=expr.value in self.wide)
 
     def _item(self, inner: Scope, item: Equation | Depth, tracks: dict[str, Track]) -> None:
         comment(inner, item)
@@ -229,6 +237,7 @@ class Loop:
         text = printer.text(item.expr)
         if item.id in tracks:
             text = printer.full(text, item.type)
+            text = text if item.id in self.wide else narrowed(printer, text)
         elif not text.number:
             text = printer.cast(text, item.type.kind)
             order = [label for label in inner.labels(item.type) if label in text.labels]
@@ -279,7 +288,7 @@ class Loop:
         reach = dict(self.stage.reach).get(track.value, 0)
         if reach and not self.backwards:
             reach = max(reach, dict(scope.owner.plan.traits.histories).get(track.value, 0))
-        name = scope.local(safe_local(base_name(track.value)), track.value)
+        name = scope.local(safe_local(base_name(track.value)))
         order = f"{track.name}[::-1]" if self.backwards else track.name
         kept = track.value in (*self.stage.kept, *self._renamed())
         if not reach:
@@ -291,13 +300,16 @@ class Loop:
             if stateful:
                 whole = scope.names.new(safe_local(f"{base_name(track.value)}_track"))
                 scope.tracks[track.value] = whole
+                if track.value in self.wide:
+                    scope.wide_tracks.add(track.value)
             if stateful or kept:
                 scope.line(f"{whole} = torch.stack({order}, {at})")
             if stateful:
                 keep_history(scope, track.value)
             if kept:
                 cut = f":-{reach}" if self.backwards else f"{reach}:"
-                scope.line(f"{name} = {whole}[{':, ' * at}{cut}]")
+                narrow = f".to({scope.dtype})" if track.value in self.wide else ""
+                scope.line(f"{name} = {whole}[{':, ' * at}{cut}]{narrow}")
         if kept:
             scope.values[track.value] = Text(name, labels, type.kind)
             remember(scope, track.value)

@@ -172,7 +172,7 @@ def inverse(printer: Printer, expr: Apply) -> Text:
     matrix = [text(expr.attribute("rows")), text(expr.attribute("columns"))]
     x = printer.cast(_operand(printer, expr, matrix), "real")
     x = permuted(x, (*(label for label in x.labels if label not in matrix), *matrix))
-    return Text(f"torch.linalg.inv({x.code})", x.labels, x.kind)
+    return Text(f"{printer.scope.help('inverse')}({x.code})", x.labels, x.kind)
 
 
 PRINTERS: dict[str, Callable[[Printer, Apply], Text]] = {

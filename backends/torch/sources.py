@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from recdsl.backends.torch.layout import aligned, permuted
+from recdsl.backends.torch.precision import narrowed
 
 from recdsl.emit.names import safe
 from recdsl.emit.precedence import ATOM, PRODUCT, SUM, Text
@@ -64,7 +65,7 @@ def _number(printer: Printer, expr: Apply, key: str) -> str:
 def extern(printer: Printer, expr: Apply) -> Text:
     """A function that the host binds, called with whole values."""
     name = text(expr.attribute("name"))
-    arguments = [printer.full(printer.text(each), each.type).code for each in expr.operands]
+    arguments = [narrowed(printer, printer.full(printer.text(each), each.type)).code for each in expr.operands]
     call = printer.scope.help("bound")
     code = f'{call}(self.{safe(name)}, "{name}")({", ".join(arguments)})'
     return Text(code, printer.scope.labels(expr.type), expr.type.kind)

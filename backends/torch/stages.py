@@ -71,7 +71,7 @@ def whole_equation(scope: Scope, equation: Equation) -> None:
             scope.lines.pop()
             scope.shown.discard(shown)
         return
-    name = scope.local(safe_local(base_name(equation.id)), equation.id)
+    name = scope.local(safe_local(base_name(equation.id)))
     scope.line(f"{name} = {text.code}")
     scope.values[equation.id] = Text(name, text.labels, text.kind)
     remember(scope, equation.id)

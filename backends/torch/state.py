@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from recdsl.backends.torch.bodies import chain_call
+from recdsl.backends.torch.precision import wide_states
 from recdsl.backends.torch.scope import Class, Scope
 from recdsl.backends.torch.starts import past_values, reads_values
 
@@ -70,7 +71,8 @@ class Beginning:
     def _past(self, scope: Scope, value: str) -> str:
         if reads_values(scope, value):
             return "None"
-        return past_values(scope, value, dict(self.owner.plan.traits.histories)[value])
+        code = past_values(scope, value, dict(self.owner.plan.traits.histories)[value])
+        return f"{scope.help('wide')}({code})" if value in wide_values(self.owner) else code
 
 
 def sorted_updates(owner: Class) -> list[tuple[str, str]]:
@@ -91,3 +93,9 @@ def origin(owner: Class) -> str:
     """An empty buffer that says device and dtype where neither a weight nor an input does."""
     owner.origin = True
     return "self.origin"
+
+
+def wide_values(owner: Class) -> frozenset[str]:
+    """The values whose past is kept wide."""
+    stages = [stage for stage in owner.plan.stages if isinstance(stage, Recurrence)]
+    return frozenset().union(*(wide_states(stage, owner.module) for stage in stages))

@@ -105,23 +105,35 @@ class Block:
             entity = self.entities.get(old) or self.lookup(old)
             if isinstance(entity, AxisEntity) and self.lookup(new) is None:
                 self.entities[new] = AxisEntity(new, entity.origin)
-        for name, span in (*names.values.items(), *names.weights.items()):
-            self._refuse_taken(name, span)
         for name, span in names.values.items():
-            self.entities[name] = ValueEntity(name, span)
+            if not self._is_taken(name, span):
+                self.entities[name] = ValueEntity(name, span)
         for name, span in names.weights.items():
-            self.entities[name] = WeightEntity(name, span)
+            if not self._is_taken(name, span):
+                self.entities[name] = WeightEntity(name, span)
         for statement in self.statements:
             self._declare_callable(statement)
 
-    def _refuse_taken(self, name: str, span: Span) -> None:
-        """R203 for a value that is called like a parameter or an axis."""
+    def _refuse_second_definition(self, name: str) -> None:
+        """R203: an instance is no value that could be rebound."""
+        places = self.names.rebound.get(name, [])
+        if len(places) > 1:
+            labels = Label(places[1], "defined again"), Label(places[0], "defined here")
+            help = "give the second one a name of its own"
+            message = f"{name} is defined twice"
+            if not any(each.message == message for each in self.report_once.found):
+                self.report_once.error("R203", message, *labels, help=help)
+
+    def _is_taken(self, name: str, span: Span) -> bool:
+        """R203 for a value that is called like a parameter or an axis, whose meaning the name keeps."""
         entity = self.entities.get(name) or (self.parent.lookup(name) if self.parent else None)
         is_parameter = isinstance(entity, (SizeEntity, StaticEntity))
         if is_parameter or (isinstance(entity, AxisEntity) and name in self.axes):
             what = "a parameter" if is_parameter else "an axis"
             help = "give the value another name"
             self.report_once.error("R203", f"{name} is {what} of this layer already", Label(span), help=help)
+            return True
+        return False
 
     def _outer_values(self) -> frozenset[str]:
         found: set[str] = set()
@@ -136,6 +148,7 @@ class Block:
             case tree.Equation(names=(tree.Name(name=name),), dims=None, value=tree.Call() as call, accumulate=False):
                 if instance_of(self, call):
                     self.entities[name] = InstanceEntity(name, call)
+                    self._refuse_second_definition(name)
             case tree.Extern():
                 found = self.type_of_words(statement.type, self.report_once)
                 self.entities[statement.name.name] = ExternEntity(
@@ -201,14 +214,25 @@ class Block:
         """The value of a name that is read at a shift: one that is not rebound."""
         owner = self.owner_of(name)
         if owner is not None and name in owner.names.rebound:
+            if self._is_doubled(name, owner):
+                return None
             labels = [Label(span, "read at a shift")]
             places = owner.names.rebound[name]
             labels += [Label(each, "rebound here") for each in (places[1:2] or places[:1])]
             help = f"give the value that is meant a name of its own: now = {name}"
-            self.report.error("R206", f"{name} is rebound and cannot be read at a shift", *labels, help=help)
+            message = f"{name} is rebound and cannot be read at a shift"
+            if not any(each.message == message for each in self.report.found):
+                self.report.error("R206", message, *labels, help=help)
             return None
         found = self._read(name, span)
         return found if isinstance(found, Read) else None
+
+    def _is_doubled(self, name: str, owner: Block) -> bool:
+        """Whether a name is defined twice where that is refused (R203), so that nothing more need be said."""
+        if owner.setting.rebinds or name not in owner.names.doubled:
+            return False
+        self.failed.add(name)
+        return True
 
     def owner_of(self, name: str) -> Block | None:
         block: Block | None = self
@@ -219,7 +243,9 @@ class Block:
     def _read(self, name: str, span: Span) -> Read | None:
         if name in self.entities and isinstance(self.entities[name], ValueEntity):
             return self._own(name, span)
-        assert self.parent is not None, name
+        if self.parent is None:  # a name that was refused, such as that of a parameter
+            self.failed.add(name)
+            return None
         if name not in self.made.captured:
             outer = self.parent._read(name, span)
             if outer is None:
@@ -232,7 +258,7 @@ class Block:
     def _own(self, name: str, span: Span) -> Read | None:
         version = self.made.versions.get(name, name)
         if name in self.names.rebound and name not in self.made.versions:
-            if self.strict:
+            if self.strict and not self._is_doubled(name, self):
                 help = "statements that rebind a name are read in the order written"
                 self.report.error("R208", f"{name} is read before it has a value", Label(span), help=help)
             return None

@@ -51,9 +51,10 @@ def _through(item: Item, group: frozenset[str], module: Module, program: Program
     if isinstance(item, Depth):
         return (item.name, span) if program.modules[item.body].domain != "pointwise" else None
     for each in walk(item.expr):
-        if isinstance(each, Call) and program.callee(module, each.instance).domain != "pointwise":
-            if any(read.value in group for operand in each.operands for read in reads(operand)):
-                return each.instance, each.span or span
+        if not isinstance(each, Call) or program.callee(module, each.instance).domain == "pointwise":
+            continue
+        if any(read.value in group for operand in each.operands for read in reads(operand)):
+            return each.instance, each.span or span
     return None
 
 

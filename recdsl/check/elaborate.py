@@ -232,12 +232,25 @@ class Elaborator:
         report.error("R305", "this default is not known when compiling", Label(parameter.default.span), help=help)
 
     def structural(self, definition: tree.Definition) -> frozenset[str]:
-        """Number parameters that stand in a shift, and have to be known when compiling."""
+        """Number parameters that stand in a shift, here or in a layer that they are handed to by name: they have to
+        be known when compiling."""
         name = definition.name.name
         if name not in self._structural:
+            self._structural[name] = frozenset()  # what a circle of layers finds, which is refused elsewhere
             own = {each.name.name for each in definition.parameters}
-            self._structural[name] = frozenset(own & _names_in_shifts(definition.body))
+            found = _names_in_shifts(definition.body) | self._handed_to_shifts(definition.body)
+            self._structural[name] = frozenset(own & found)
         return self._structural[name]
+
+    def _handed_to_shifts(self, body: tuple[tree.Statement, ...]) -> set[str]:
+        found: set[str] = set()
+        for each in tree.nodes(body):
+            if isinstance(each, tree.Call) and isinstance(each.function, tree.Name):
+                callee = self.definitions.get(each.function.name)
+                wanted = self.structural(callee) if callee is not None else frozenset()
+                given = [a.value for a in each.arguments if isinstance(a, tree.Keyword) and a.name in wanted]
+                found.update(n.name for value in given for n in tree.nodes(value) if isinstance(n, tree.Name))
+        return found
 
     def in_loop(self, block: Block) -> bool:
         """Whether the block is the body of a `loop`."""

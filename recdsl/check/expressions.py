@@ -24,7 +24,7 @@ from recdsl.check.entities import (
     WeightEntity,
 )
 from recdsl.check.layer_calls import call_instance, call_layer
-from recdsl.check.numbers import size_of, unknown_name
+from recdsl.check.numbers import report_once, size_of, unknown_name
 from recdsl.check.setting import with_size
 from recdsl.diagnostics import Diagnostics, Label, Span
 from recdsl.ir import sizes
@@ -95,10 +95,11 @@ class Expressions:
         try:
             return apply(name, *operands, span=span, **attributes)
         except TypeRuleError as error:
-            place = span
+            labels = [Label(span)]
             if error.operand_index is not None and (found := operands[error.operand_index].span) is not None:
-                place = found
-            return self.error("R302", error.message, place, help=error.help)
+                labels = [Label(found), *_other_sizes(operands, error.operand_index)]
+            self.report.error("R302", error.message, *labels, help=error.help)
+            return None
 
     def elementwise(self, name: str, operands: tuple[Expr | None, ...], span: Span) -> Expr | None:
         """An elementwise operator. What is known of the operands stands for it while others are unknown."""
@@ -252,7 +253,7 @@ class Expressions:
             help = f"{offset.axis} is a dim; only axes can be shifted"
         else:
             help = f"the axes of this layer are {', '.join(self.block.axes)}"
-        self.error("R201", f"there is no axis {offset.axis}", offset.span, help=help)
+        report_once("R201", f"there is no axis {offset.axis}", offset.span, self.report, help)
         return False
 
     def _base_read(self, node: tree.Index) -> Read | None:
@@ -362,6 +363,20 @@ class Expressions:
         if len(known) < len(operands):
             return self.unknown(entity.type.dims, arguments.span)
         return self.operator("extern", known, arguments.span, name=entity.name, dims=entity.type.dims)
+
+
+def _other_sizes(operands: tuple[Expr, ...], index: int) -> list[Label]:
+    """Where the operand is that gives a dim or axis of operand `index` another size."""
+    here = _extents(operands[index].type)
+    for other in operands[:index]:
+        clash = any(not sizes.same(size, here.get(name, size)) for name, size in _extents(other.type).items())
+        if clash and other.span is not None:
+            return [Label(other.span, "there")]
+    return []
+
+
+def _extents(type_: ValueType) -> dict[str, Size]:
+    return {dim.name: dim.size for dim in type_.dims} | {axis.name: axis.length for axis in type_.axes}
 
 
 PRED = Axis("pred", sizes.axis_length("pred"))

@@ -16,13 +16,14 @@ CHOICE, OR, AND, NOT, COMPARE, BIT_OR, BIT_AND, SUM, PRODUCT, UNARY, POWER, ATOM
 @dataclass(frozen=True, slots=True)
 class Text:
     """`code` and how strongly it binds; `labels` name the dimensions in memory: `BATCH`, axes and dims. A `number` is
-    one of the host language, not a tensor."""
+    one of the host language, not a tensor; what is computed from states is `wide`, in float32 at least."""
 
     code: str
     labels: tuple[str, ...] = ()
     kind: str = "real"
     strength: int = ATOM
     number: bool = False
+    wide: bool = False
 
     def at(self, strength: int) -> str:
         """The code as an operand of something that binds this strongly."""

@@ -46,7 +46,7 @@ class Traits:
     whose whole past is read. `windows`: inputs of causal convolutions, which are kept for the extent of the window.
     `index`: whether positions have to be counted on. `points`: whether it has to know which points belong
     together. `stateful`: whether anything is left for the next call. `unmeant` says why `lengths`
-    or `reset` have no meaning, by their names. `weights`: whether the module or one below it has any.
+    or `reset` have no meaning, by their names.
     """
 
     histories: tuple[tuple[str, int], ...] = ()
@@ -56,8 +56,6 @@ class Traits:
     points: bool = False
     stateful: bool = False
     unmeant: tuple[tuple[str, str], ...] = ()
-    externals: tuple[str, ...] = ()
-    paths: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

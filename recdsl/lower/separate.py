@@ -1,4 +1,4 @@
-"""Gives a name to every value whose past is kept, and turns running sums into recurrences.
+"""Gives a name to every value whose past is kept.
 
 y = conv(a * b, 4 -> C, causal = yes)    →    y_a = a * b;  y = conv(y_a, 4 -> C, causal = yes)
 y = sum[s](q * (a * b)[t->s])            →    y_a = a * b;  y = sum[s](q * y_a[t->s])
@@ -45,8 +45,6 @@ class _Separate:
                 return self._with_named(expr, equation)
             case Apply(operator="rename") if expr.attribute("old") == axis:
                 return self._with_named(expr, equation)
-            case Apply(operator="cumsum") if names_of(expr, "over") == (axis,):
-                return self._running_sum(expr, equation)
         return expr
 
     def _with_named(self, expr: Apply, equation: Equation) -> Apply:
@@ -61,15 +59,8 @@ class _Separate:
         self.items.append(Equation(name, name, expr.type, expr, span=equation.span))
         return Read(name, expr.type, span=expr.span)
 
-    def _running_sum(self, expr: Apply, equation: Equation) -> Read:
-        name = self._name(f"{equation.name}_sum")
-        before = Read(name, expr.type, ((self.source.axes[0], -1),))
-        total = Apply("add", (before, expr.operands[0]), expr.type, span=expr.span)
-        self.items.append(Equation(name, name, expr.type, total, span=equation.span))
-        return Read(name, expr.type, span=expr.span)
-
     def _name(self, wish: str) -> str:
-        wish = wish.split("~")[0].lstrip("%")
+        wish = wish.split("~")[0].replace("%", "")
         wish = f"part_{wish}" if wish[:1].isdigit() else wish
         name, number = wish, 1
         while name in self.taken:

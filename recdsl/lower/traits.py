@@ -82,7 +82,6 @@ class _Collect:
     def traits(self) -> Traits:
         if self.module.domain == "sequence":
             self._sequence(self.module.axes[0])
-        externals = tuple(f"{each.name}" for each in self.module.externals)
         return Traits(
             tuple(self.histories.items()),
             tuple(self.caches),
@@ -91,8 +90,6 @@ class _Collect:
             self.points,
             self.stateful and self.module.causality.axis is not None,
             tuple(self.unmeant.items()),
-            externals,
-            tuple(item.name for item in self.module.items if isinstance(item, Depth) and item.kind == "repeat"),
         )
 
     def _sequence(self, axis: str) -> None:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 
 from recdsl.diagnostics import Source
 from recdsl.parse import tree
-from recdsl.parse.reader import parse
+from recdsl.parse.reader import parse, too_deep
 from recdsl.parse.text import Writer, is_inline, writer_of
 
 WIDTH = 120
@@ -37,6 +37,13 @@ class _Unit:
 
 def format_source(source: Source) -> str:
     """The source in the one layout. Formatting twice changes nothing more. Raises `RecdslError` (R1xx)."""
+    try:
+        return _formatted(source)
+    except RecursionError:
+        raise too_deep() from None
+
+
+def _formatted(source: Source) -> str:
     file = parse(source)
     text = _Layout(source).lay_out(tuple(_units(file)), file.comments)
     again = parse(Source(source.path, text))

@@ -344,13 +344,21 @@ class File:
     comments: tuple[Comment, ...] = field(compare=False)
 
 
+_PLAIN = ("str", "bool", "int", "Span", "Source")
+_CHILDREN: dict[type, tuple[str, ...]] = {
+    each: tuple(name for name, type_ in each.__annotations__.items() if str(type_).split(" ")[0] not in _PLAIN)
+    for each in list(globals().values())
+    if isinstance(each, type) and "span" in getattr(each, "__slots__", ())
+}
+
+
 def nodes(node: object, bodies: bool = True) -> Iterator[object]:
     """A node and all nodes below it, in the order written; without the bodies of `repeat` and `loop` if so asked."""
-    if isinstance(node, tuple):
-        for each in node:
-            yield from nodes(each, bodies)
-    elif hasattr(node, "span"):
-        yield node
-        for name in type(node).__dict__["__slots__"]:
-            if name != "span" and (bodies or name != "body"):
-                yield from nodes(getattr(node, name), bodies)
+    waiting = [node]
+    while waiting:
+        each = waiting.pop()
+        if isinstance(each, tuple):
+            waiting.extend(reversed(each))
+        elif (children := _CHILDREN.get(type(each))) is not None:
+            yield each
+            waiting.extend(getattr(each, name) for name in reversed(children) if bodies or name != "body")

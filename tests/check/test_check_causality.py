@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from checking import body, codes, program
 
 from recdsl.check.schedule import components
 from recdsl.ir.expr import Read, reads
 from recdsl.ir.module import Equation
+from recdsl.pipeline import check, load
+
+SPECS = Path(__file__).parents[2] / "specs"
 
 CAUSAL = [
     "y = x[t-1]",
@@ -72,6 +77,20 @@ def test_not_causal(lines: str) -> None:
     assert axis_of(lines) is None
 
 
+@pytest.mark.parametrize(
+    ("name", "axis"),
+    [
+        ("bilstm", None), ("cola_lm", "t"), ("ema", "t"), ("fsmn", None), ("gla", "t"), ("lssl", "t"), ("lstm", "t"),
+        ("mamba", "t"), ("mlstm", "t"), ("paragru", "t"), ("plstm2d", None), ("plstm_dag", None), ("r2unet", None),
+        ("router", "t"), ("titans", "t"), ("tree_lstm", None), ("universal_transformer", "t"),
+    ],
+)  # fmt: skip
+def test_the_specs(name: str, axis: str | None) -> None:
+    found = check(load(SPECS / f"{name}.rdl"))
+    assert found.program.entry.causality.axis == axis
+    assert found.warnings == ()
+
+
 def test_what_no_result_needs_does_not_matter() -> None:
     assert axis_of("ahead = x[t+1]; y = 2 * x") == "t"
 
@@ -113,6 +132,14 @@ def test_a_shift_by_a_parameter_can_be_set() -> None:
     assert program(DELAY, k=3).entry.causality.axis == "t"
     assert codes(DELAY, k=0) == ["R401"]
     assert program(DELAY, k=-1).entry.causality.axis is None
+
+
+def test_a_number_can_be_handed_on_to_a_shift() -> None:
+    text = f"{DELAY}\nmodel f(D, lag = 3) over t:\n  in x : D\n  out delay(x, k = lag + 1)\n"
+    for settings, shift in (({}, -4), ({"lag": 6}, -7)):
+        checked = program(text, **settings)
+        (equation,) = checked.callee(checked.entry, "delay").equations()
+        assert f"('t', {shift})" in repr(equation.expr)
 
 
 def test_a_shift_by_what_only_the_caller_knows_is_refused() -> None:

@@ -11,7 +11,8 @@ import pytest
 from recdsl.diagnostics import RecdslError, Source, render
 from recdsl.pipeline import check
 
-PROGRAMS = {path.name: path.read_text(encoding="utf-8") for path in sorted(Path("specs").glob("*.rdl"))}
+SPECS = Path(__file__).parents[2] / "specs"
+PROGRAMS = {path.name: path.read_text(encoding="utf-8") for path in sorted(SPECS.glob("*.rdl"))}
 WORD = re.compile(r"[A-Za-z_]\w*|[0-9.]+|->|[-+*/^%<>=]=?|[^\s\w]")
 NAME = re.compile(r"[A-Za-z_]\w*")
 BRACKETS = [
@@ -87,7 +88,7 @@ def _lost_word(draw: random.Random, text: str) -> str:
 def outcome(name: str, text: str) -> str:
     """The code of the first error, or `accepted`."""
     try:
-        check(Source(f"specs/{name}", text))
+        check(Source(str(SPECS / name), text))
     except RecdslError as error:
         found = error.diagnostics
     else:

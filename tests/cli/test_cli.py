@@ -223,6 +223,15 @@ def test_graph(capsys: pytest.CaptureFixture[str]) -> None:
     assert Path("good.rdl").read_text() == GOOD
 
 
+@pytest.mark.parametrize("command", ["check", "fmt", "explain", "compile", "graph"])
+def test_expressions_without_end(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    for terms in (200, 400, 800, 3000):
+        Path("deep.rdl").write_text(f"layer f(D) over t:\n  in x : D\n  out {' + '.join(['x'] * terms)}\n")
+        code = run(command, "deep.rdl", *(["-o", "deep.svg"] if command == "graph" else []))
+        shown = capsys.readouterr().err
+        assert (code, shown) == (0, "") or (code == 1 and shown.startswith("error[R110]"))
+
+
 # ---- fmt, new
 
 
