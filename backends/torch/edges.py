@@ -31,7 +31,7 @@ def _indexed(whole: Text, index: str, label: str) -> Text:
     labels = (label, *whole.labels[1:])
     if not index or not whole.labels or whole.labels[0] in whole.labels[1:]:
         return replace(whole, labels=labels if whole.labels else ())
-    return Text(f"{whole.at(ATOM)}[{index}]", labels, whole.kind)
+    return replace(whole, code=f"{whole.at(ATOM)}[{index}]", labels=labels, strength=ATOM)
 
 
 def varies(expr: Expr) -> bool:
@@ -46,7 +46,7 @@ def lifted(printer: Printer, expr: Expr) -> Text:
     text = type(printer)(replace(scope, pred=False)).text(expr)
     if text.number or not text.labels or text.labels[0] not in (scope.module.axes[0], "edge"):
         return text
-    return Text(f"{text.at(ATOM)}[{scope.graph.back}]", ("pred", *text.labels[1:]), text.kind)
+    return replace(text, code=f"{text.at(ATOM)}[{scope.graph.back}]", labels=("pred", *text.labels[1:]), strength=ATOM)
 
 
 def _inside(printer: Printer, expr: Apply) -> Text:

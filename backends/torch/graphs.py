@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from recdsl.backends.torch import depth
 from recdsl.backends.torch.expressions import Printer
 from recdsl.backends.torch.layout import permuted
+from recdsl.backends.torch.precision import narrowed, wide_states, widen
 from recdsl.backends.torch.reads import base_name
 from recdsl.backends.torch.scope import Receiver, Scope
 from recdsl.backends.torch.statements import comment
@@ -54,6 +55,7 @@ class Levels:
     def print(self) -> None:
         scope = self.scope
         inner = scope.inner(frozenset())
+        inner.widens = bool(self.wide)
         scope.owner.file.helpers.add("levels")
         starts = []
         for value in self._values():
@@ -66,7 +68,14 @@ class Levels:
         context: dict[str, object] = {"starts": starts, "body": inner.lines}
         scope.lines.extend(render("torch", "levels.py.j2", context).splitlines())
         for value in self._values():
-            scope.values[value] = inner.values[value]
+            scope.values[value] = replace(inner.values[value], wide=False)
+            if value in self.wide:
+                name = scope.values[value].code
+                scope.line(f"{name} = {name}.to({scope.dtype})")
+
+    @property
+    def wide(self) -> frozenset[str]:
+        return wide_states(self.stage, self.scope.module)
 
     def _on_edges(self, item: Equation | Depth) -> bool:
         """Nodes of a level come first: edges that leave them read what they just got."""
@@ -92,8 +101,8 @@ class Levels:
         labels = scope.labels(type)
         name = scope.names.new(safe_local(base_name(value)))
         zero = Printer(scope).spread(Text("0", kind="int", number=True), type, labels)
-        inner.values[value] = Text(name, labels, type.kind)
-        return name, zero.code
+        inner.values[value] = Text(name, labels, type.kind, wide=value in self.wide)
+        return name, widen(Printer(scope), zero).code if value in self.wide else zero.code
 
     def _equation(self, inner: Scope, item: Equation) -> None:
         scope = self.scope
@@ -108,13 +117,17 @@ class Levels:
         buffered = inner.values.get(item.id)
         if buffered is not None and item.id in self._values():
             text = self._full(printer, item, text, labels, inner.graph.count)
+            if item.id not in self.wide:
+                text = narrowed(printer, text)
+            elif not text.wide:
+                text = widen(printer, text)
         elif not text.number:
             text = printer.cast(text, item.type.kind)
             text = permuted(text, [label for label in labels if label in text.labels])
         local = scope.names.new(safe_local(f"{base_name(item.id)}_level"))
         inner.line(f"{local} = {text.code}")
         key = (item.id, (), "")
-        inner.reads[key] = Text(local, text.labels, item.type.kind, number=text.number)
+        inner.reads[key] = Text(local, text.labels, item.type.kind, number=text.number, wide=text.wide)
         if buffered is not None and item.id in self._values():
             inner.line(f"{buffered.code} = {buffered.code}.index_copy(0, {inner.graph.here}, {local})")
 

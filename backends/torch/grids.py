@@ -151,7 +151,7 @@ class Waves:
             text = permuted(text, [label for label in inner.labels(item.type) if label in text.labels])
         name = self.scope.names.new(safe_local(f"{base_name(item.id)}_here"))
         inner.line(f"{name} = {text.code}")
-        inner.values[item.id] = Text(name, text.labels, text.kind, number=text.number)
+        inner.values[item.id] = Text(name, text.labels, text.kind, number=text.number, wide=text.wide)
 
     def _neighbour(self, inner: Scope, read: Read) -> None:
         """One line for each read at another point."""

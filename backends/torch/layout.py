@@ -47,7 +47,7 @@ def _moved_one(labels: tuple[str, ...], label: str, to: int) -> list[str]:
 
 
 def _with(text: Text, method: str, labels: tuple[str, ...]) -> Text:
-    return Text(f"{text.at(ATOM)}.{method}", labels, text.kind)
+    return replace(text, code=f"{text.at(ATOM)}.{method}", labels=labels, strength=ATOM)
 
 
 def aligned(text: Text, order: Sequence[str]) -> Text:
@@ -70,7 +70,7 @@ def spread(text: Text, order: Sequence[str], size: Callable[[str], str]) -> Text
     sizes = [size(label) if label not in text.labels or label == BATCH else "-1" for label in order]
     if set(text.labels) == set(order):
         return lined
-    return Text(f"{lined.at(ATOM)}.expand({', '.join(sizes)})", tuple(order), text.kind)
+    return replace(lined, code=f"{lined.at(ATOM)}.expand({', '.join(sizes)})", labels=tuple(order), strength=ATOM)
 
 
 def tuple_code(items: Sequence[str]) -> str:

@@ -248,7 +248,7 @@ class Loop:
             else self.scope.names.new(safe_local(f"{base_name(item.id)}_{self.axis}"))
         )
         inner.line(f"{name} = {text.code}")
-        inner.values[item.id] = Text(name, text.labels, text.kind, number=text.number)
+        inner.values[item.id] = Text(name, text.labels, text.kind, number=text.number, wide=text.wide)
 
     def _render(
         self, inner: Scope, tracks: dict[str, Track], zipped: list[tuple[str, str]], pasts: list[tuple[str, str]]

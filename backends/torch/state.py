@@ -11,6 +11,7 @@ from recdsl.backends.torch.starts import past_values, reads_values
 
 from recdsl.emit.environment import render
 from recdsl.emit.names import Names
+from recdsl.lower.plan import Recurrence
 
 
 def init_state(owner: Class, pathed: str) -> str:
@@ -98,4 +99,4 @@ def origin(owner: Class) -> str:
 def wide_values(owner: Class) -> frozenset[str]:
     """The values whose past is kept wide."""
     stages = [stage for stage in owner.plan.stages if isinstance(stage, Recurrence)]
-    return frozenset().union(*(wide_states(stage, owner.module) for stage in stages))
+    return frozenset(value for stage in stages for value in wide_states(stage, owner.module))

@@ -13,4 +13,5 @@ def emit(program: Program, target: str = "torch") -> str:
     assert target in TARGETS, target
     from recdsl.backends.torch.program import print_program
 
-    return print_program(lower(program))
+    text: str = print_program(lower(program))
+    return text

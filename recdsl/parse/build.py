@@ -227,7 +227,7 @@ class TreeBuilder:
                 return tree.Offset(str(axis), 1 if node.data == "later" else -1, self.expression(amount), span)
             case "pick":
                 name, value = node.children
-                return tree.Pick(str(name), self.expression(value), span)
+                return tree.Pick(self._name(name).name, self.expression(value), span)
             case "rename":
                 old, new = node.children
                 return tree.Rename(str(old), str(new), span)

@@ -148,3 +148,28 @@ layer a(D) over t:
     _, state = module(x, lengths=torch.tensor([3, 6]), return_state=True)
     again = torch.cat((x[:1, :3], x[:1, :2]), 1)
     torch.testing.assert_close(module(x[:, :2], state=state)[:1], expected(again)[:, 3:])
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_states_are_wide(dtype: torch.dtype) -> None:
+    """In half precision what is summed up over time stays in float32; outputs have the dtype of the module."""
+    source = (
+        "layer a(D) over t:\n  in x : D\n  s = 0.999 * s[t-1] + x\n  h : D = tanh(linear(h[t-1]) + s)\n  out h + s\n"
+    )
+    module = compiled(checked(source), D=2).to(dtype)
+    x = 0.1 + 0.01 * torch.randn(1, 600, 2)
+    output, state = module(x.to(dtype), return_state=True)
+    assert output.dtype == dtype
+    assert state["s"].dtype == module.init_state(1)["s"].dtype == torch.float32
+    exact = module.float()(x.to(dtype).float(), return_state=True)[1]
+    torch.testing.assert_close(state["s"], exact["s"], rtol=1e-2, atol=1e-2)
+    step, state = module.to(dtype).step(x[:, 0].to(dtype), state)
+    assert step.dtype == dtype
+    assert state["s"].dtype == torch.float32
+
+
+def test_compiles_in_one_graph() -> None:
+    source = "layer a(D) over t:\n  in x : D\n  h : D = tanh(linear(h[t-1]) + x)\n  out h\n"
+    module = compiled(checked(source), D=2)
+    x = torch.randn(2, 3, 2, dtype=torch.float64)
+    torch.testing.assert_close(torch.compile(module, backend="eager", fullgraph=True)(x), module(x))

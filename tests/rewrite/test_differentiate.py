@@ -242,11 +242,6 @@ def test_a_program_without_gradients_is_unchanged() -> None:
 
 
 REFUSED = {
-    "R507 a layer with axes": (
-        "  loss = sum(conv_inside(sum[K](k * M[t-1])))",
-        "layer conv_inside(D) over t:\n  in x : D\n  s : D = 0.5 * s[t-1] + x\n  out s\n",
-        "conv_inside runs along t",
-    ),
     "R507 a loop": (
         "  z = sum[K](k * M[t-1])\n  loop 3: z = tanh(z)\n  loss = sum(z)",
         "",
