@@ -109,6 +109,7 @@ class Levels:
         on_edges = self._on_edges(item)
         inner.on_edges = on_edges
         inner.graph = EDGES if on_edges else NODES
+        inner.lengths[scope.module.axes[0]] = inner.lengths["edge"] = inner.graph.count
         comment(inner, item)
         self._outside(inner, _reads(item.expr), inner.graph.here)
         printer = Printer(inner)
@@ -116,7 +117,7 @@ class Levels:
         text = printer.text(item.expr)
         buffered = inner.values.get(item.id)
         if buffered is not None and item.id in self._values():
-            text = self._full(printer, item, text, labels, inner.graph.count)
+            text = printer.spread(printer.cast(text, item.type.kind), item.type, labels)
             if item.id not in self.wide:
                 text = narrowed(printer, text)
             elif not text.wide:
@@ -136,25 +137,13 @@ class Levels:
         inner.on_edges, inner.graph = False, NODES
         self._outside(inner, [*(read for _, read in item.captured), *(each.start for each in item.carried)], NODES.here)
         buffers = {carry.result: inner.values.pop(carry.result, None) for carry in item.carried}
-        kept = dict(inner.lengths)
         inner.lengths[self.scope.module.axes[0]] = NODES.count
         depth.statement(inner, item)
-        inner.lengths.update(kept)
         for value, buffer in buffers.items():
             inner.reads[value, (), ""] = inner.values[value]
             if buffer is not None:
                 inner.line(f"{buffer.code} = {buffer.code}.index_copy(0, {NODES.here}, {inner.values[value].code})")
                 inner.values[value] = buffer
-
-    def _full(self, printer: Printer, item: Equation, text: Text, labels: tuple[str, ...], count: str) -> Text:
-        """Every dimension of the declaration, the first one as long as the level."""
-        scope = printer.scope
-        inner = printer.scope.lengths
-        kept = dict(inner)
-        inner[scope.module.axes[0]] = inner["edge"] = count
-        text = printer.spread(printer.cast(text, item.type.kind), item.type, labels)
-        inner.update(kept)
-        return text
 
     def _outside(self, inner: Scope, reads: list[Read], here: str) -> None:
         """Values from outside at the nodes or edges of the level."""

@@ -186,6 +186,8 @@ class Scope:
             return f"{self.past} + {self.lengths[self.module.axes[0]]}"
         if label == BATCH:
             return self.batch
+        if label == "pred" and self.graph is not None:
+            return f"len({self.graph.back})"
         if label == WAVE:
             return "waves.sizes[wave]"
         if label in type.dim_names:

@@ -1,229 +1,148 @@
 """What is compared between a compiled module and the reference, one function a check.
 
-Each takes a `Pair` and an `Example` and yields `Comparison`s; one that a program or an example gives no meaning yields none.
-Where a compiled module refuses a call with ValueError, the check raises `Refused`.
+Each takes a `Trial` and yields `Comparison`s; one that an example gives no meaning yields none. Where the compiled
+module says that a call has no meaning for it, RefusedError comes out.
 """
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from recdsl.ir.expr import Apply, Call, Expr, Read, walk
-from recdsl.ir.module import Depth, Equation, Module, Program
-from recdsl.verify.examples import Example
-from recdsl.verify.pair import Comparison, Pair, compare_gradients, compare_outputs, results
-
-Inputs = dict[str, Tensor]
-
-
-class RefusedError(Exception):
-    """The compiled module says that a call has no meaning for it."""
+from recdsl.ir.module import Depth, Module, Program
+from recdsl.verify.pair import Comparison, compare_outputs, results
+from recdsl.verify.trial import Trial, joined
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """`name` is shown; `applies` tells whether a module has what is compared."""
+    """`name` is shown; `applies` tells whether a program has what is compared."""
 
     name: str
-    compare: Callable[[Pair, Example], Iterator[Comparison]]
+    compare: Callable[[Trial], Iterator[Comparison]]
     applies: Callable[[Program], bool]
 
 
-def forward(pair: Pair, example: Example) -> Iterator[Comparison]:
+def forward(trial: Trial) -> Iterator[Comparison]:
     """The results of a plain call, and all gradients."""
-    yield from _both(pair, example, {})
+    yield from trial.both({})
 
 
-def lengths(pair: Pair, example: Example) -> Iterator[Comparison]:
+def lengths(trial: Trial) -> Iterator[Comparison]:
     """The same with `lengths`."""
-    if example.lengths is not None:
-        yield from _both(pair, example, {"lengths": example.length_tensor()})
+    if trial.example.lengths is not None:
+        yield from trial.both({"lengths": trial.example.length_tensor()})
 
 
-def reset(pair: Pair, example: Example) -> Iterator[Comparison]:
+def reset(trial: Trial) -> Iterator[Comparison]:
     """The same with `reset`."""
-    if example.resets is not None:
-        yield from _both(pair, example, {"reset": example.reset_tensor()})
+    if trial.example.resets is not None:
+        yield from trial.both({"reset": trial.example.reset_tensor()})
 
 
-def documents(pair: Pair, example: Example) -> Iterator[Comparison]:
+def documents(trial: Trial) -> Iterator[Comparison]:
     """The same with `lengths` and `reset` at once."""
+    example = trial.example
     if example.lengths is not None and example.resets is not None:
-        yield from _both(pair, example, {"lengths": example.length_tensor(), "reset": example.reset_tensor()})
+        yield from trial.both({"lengths": example.length_tensor(), "reset": example.reset_tensor()})
 
 
-def path(pair: Pair, example: Example) -> Iterator[Comparison]:
-    """The same with another chain of copies than the default one, where a result depends on it."""
-    if "path" not in inspect.signature(pair.compiled.forward).parameters:
+def path(trial: Trial) -> Iterator[Comparison]:
+    """The same with other chains of copies than the default one, where a result depends on it."""
+    if "path" not in inspect.signature(trial.pair.compiled.forward).parameters:
         return
-    count = pair.reference.scope.count(pathed(pair.program.entry))
-    generator = example.generator()
-    chain = torch.randint(count, (3,), generator=generator).tolist()
-    yield from _both(pair, example, {"path": chain})
-    if example.batch > 1:
-        chains = torch.randint(count, (example.batch, 2), generator=generator).tolist()
-        yield from _both(pair, example, {"path": chains})
+    count = trial.pair.reference.scope.count(_pathed(trial.entry)[0])
+    generator, batch = trial.example.generator(), trial.example.batch
+    yield from trial.both({"path": torch.randint(count, (3,), generator=generator).tolist()})
+    if batch > 1:
+        yield from trial.both({"path": torch.randint(count, (batch, 2), generator=generator).tolist()})
 
 
-def training(pair: Pair, example: Example) -> Iterator[Comparison]:
+def training(trial: Trial) -> Iterator[Comparison]:
     """The same in training, with several points for the statistics of a batch."""
-    if example.batch == 1:
+    if trial.example.batch == 1:
         return
-    before = {name: tensor.clone() for name, tensor in pair.compiled.state_dict().items()}
-    pair.compiled.train()
+    compiled = trial.pair.compiled
+    before = {name: tensor.clone() for name, tensor in compiled.state_dict().items()}
+    compiled.train()
     try:
-        yield from _both(pair, example, {}, {"training": True})
+        yield from trial.both({}, {"training": True})
     finally:
-        pair.compiled.eval()
-        pair.compiled.load_state_dict(before)
+        compiled.eval()
+        compiled.load_state_dict(before)
 
 
-def step(pair: Pair, example: Example) -> Iterator[Comparison]:
+def step(trial: Trial) -> Iterator[Comparison]:
     """As many steps as there are points, from `init_state`; gradients through the states; the last state."""
-    (length,) = example.points
-    inputs = pair.tensors(example)
-    compiled: Any = pair.compiled
-    state = compiled.init_state(example.batch)
+    compiled: Any = trial.pair.compiled
+    state = compiled.init_state(trial.example.batch)
     rows = []
-    for point in range(length):
-        output, state = compiled.step(*_at(pair, inputs, point).values(), state)
+    for point in range(trial.example.points[0]):
+        output, state = compiled.step(*trial.at(point).values(), state)
         rows.append(results(output))
-    expected, last = _refer(pair, inputs, {"return_state": True})
+    expected, last = trial.whole
     if rows:
-        found = tuple(
-            torch.stack(each, 1) if along else each[-1]
-            for each, along in zip(zip(*rows, strict=True), _outputs_along(pair), strict=True)
-        )
+        pairs = zip(zip(*rows, strict=True), trial.outputs_along(), strict=True)
+        found = tuple(torch.stack(each, 1) if along else each[-1] for each, along in pairs)
         yield from compare_outputs(found, expected, "output of the steps")
-        yield from compare_gradients(pair, inputs, found, expected, "gradient through the steps", example.seed)
-    yield from _compare_states(pair, state, last, "state after the steps")
+        yield from trial.gradients(found, expected, "gradient through the steps")
+    yield from trial.states(state, last, "state after the steps")
 
 
-def state(pair: Pair, example: Example) -> Iterator[Comparison]:
+def state(trial: Trial) -> Iterator[Comparison]:
     """The state that `forward` returns, also with `lengths` and `reset`."""
-    inputs = pair.tensors(example)
-    for options in ({}, {"lengths": example.length_tensor()}, {"reset": example.reset_tensor()}):
-        _, found = _call(pair, inputs, {**options, "return_state": True})
-        _, expected = _refer(pair, inputs, {**options, "return_state": True})
-        words = f" with {next(iter(options))}" if options else ""
-        yield from _compare_states(pair, found, expected, f"final state{words}")
+    _, found = trial.call({"return_state": True})
+    yield from trial.states(found, trial.whole[1], "final state")
+    given = {"lengths": trial.example.length_tensor(), "reset": trial.example.reset_tensor()}
+    for name, tensor in given.items():
+        if tensor is not None:
+            options = {name: tensor, "return_state": True}
+            _, found = trial.call(options)
+            yield from trial.states(found, trial.refer(options)[1], f"final state with {name}")
 
 
-def pieces(pair: Pair, example: Example) -> Iterator[Comparison]:
+def pieces(trial: Trial) -> Iterator[Comparison]:
     """A run in two pieces, and the gradient of the second through the state between them."""
-    inputs = pair.tensors(example)
-    first, second = _between(pair, inputs, 0, example.cut), _between(pair, inputs, example.cut, example.points[0])
-    before, middle = _call(pair, first, {"return_state": True})
-    after, last = _call(pair, second, {"state": middle, "return_state": True})
-    whole, end = _refer(pair, inputs, {"return_state": True})
-    along = _outputs_along(pair)
-    triples = zip(results(before), results(after), along, strict=True)
-    joined = tuple(torch.cat([one, other], 1) if here else other for one, other, here in triples)
-    yield from compare_outputs(joined, whole, "output in two pieces")
-    behind = tuple(each[:, example.cut :] if here else each for each, here in zip(results(whole), along, strict=True))
-    yield from compare_gradients(pair, inputs, results(after), behind, "gradient through the state", example.seed)
-    yield from _compare_states(pair, last, end, "state after two pieces")
+    cut, along = trial.example.cut, trial.outputs_along()
+    before, middle = trial.call({"return_state": True}, trial.between(0, cut))
+    options = {"state": middle, "return_state": True}
+    after, last = trial.call(options, trial.between(cut, trial.example.points[0]))
+    whole, end = trial.whole
+    yield from compare_outputs(joined(results(before), results(after), along), whole, "output in two pieces")
+    behind = tuple(each[:, cut:] if here else each for each, here in zip(results(whole), along, strict=True))
+    yield from trial.gradients(results(after), behind, "gradient through the state")
+    yield from trial.states(last, end, "state after two pieces")
 
 
-def start(pair: Pair, example: Example) -> Iterator[Comparison]:
+def start(trial: Trial) -> Iterator[Comparison]:
     """A state given at run time in place of the starts, and the gradient by it."""
-    inputs = pair.tensors(example)
-    generator = example.generator()
-    compiled: Any = pair.compiled
-    begun = compiled.init_state(example.batch)
-    given = {}
-    read_back = _read_back(pair.program.entry)
-    for name, tensor in _kept(pair, begun).items():
-        if name not in read_back:
-            continue
-        given[name] = torch.randn(tensor.shape, generator=generator, dtype=tensor.dtype).requires_grad_()
-        begun[name] = given[name]
+    compiled: Any = trial.pair.compiled
+    generator = trial.example.generator()
+    begun = compiled.init_state(trial.example.batch)
+    read_back = _read_back(trial.entry)
+    given = {
+        name: torch.randn(tensor.shape, generator=generator, dtype=tensor.dtype).requires_grad_()
+        for name, tensor in trial.kept(begun).items()
+        if name in read_back and (tensor.is_floating_point() or tensor.is_complex())
+    }
     if not given:
         return
-    found = _call(pair, inputs, {"state": begun})
-    expected = _refer(pair, inputs, {"initial": given})
+    found = trial.call({"state": {**begun, **given}})
+    expected = trial.refer({"initial": given})
     yield from compare_outputs(found, expected, "output from a given state")
-    yield from compare_gradients(
-        pair, {**inputs, **given}, found, expected, "gradient from a given state", example.seed
-    )
+    yield from trial.gradients(found, expected, "gradient from a given state", given)
 
 
-# ---- calls
-
-
-def _both(
-    pair: Pair, example: Example, options: Mapping[str, Any], of_reference: Mapping[str, Any] | None = None
-) -> Iterator[Comparison]:
-    """Results and gradients of one call on both sides."""
-    inputs = pair.tensors(example)
-    words = " and ".join(options)
-    behind = f" with {words}" if words else ""
-    found = _call(pair, inputs, options, example)
-    expected = _refer(pair, inputs, {**options, **(of_reference or {})}, example)
-    yield from compare_outputs(found, expected, f"output{behind}")
-    yield from compare_gradients(pair, inputs, found, expected, f"gradient{behind}", example.seed)
-
-
-def _refer(pair: Pair, inputs: Inputs, options: Mapping[str, Any], example: Example | None = None) -> Any:
-    reference: Any = pair.reference
-    return reference(*inputs.values(), **_edges(pair, example), **options)
-
-
-def _edges(pair: Pair, example: Example | None) -> dict[str, Tensor]:
-    return {"edge_index": example.edge_index()} if example and pair.program.entry.domain == "graph" else {}
-
-
-def _call(pair: Pair, inputs: Inputs, options: Mapping[str, Any], example: Example | None = None) -> Any:
-    try:
-        return pair.compiled(*inputs.values(), **_edges(pair, example), **options)
-    except ValueError as error:
-        if "has no meaning" in str(error):
-            raise RefusedError(str(error)) from None
-        raise
-
-
-def _at(pair: Pair, inputs: Inputs, point: int) -> Inputs:
-    """The inputs of one step."""
-    varying = {each.name for each in pair.program.entry.inputs if not each.static}
-    return {name: tensor[:, point] if name in varying else tensor for name, tensor in inputs.items()}
-
-
-def _between(pair: Pair, inputs: Inputs, first: int, behind: int) -> Inputs:
-    varying = {each.name for each in pair.program.entry.inputs if not each.static}
-    return {name: tensor[:, first:behind] if name in varying else tensor for name, tensor in inputs.items()}
-
-
-# ---- states
-
-
-def _compare_states(pair: Pair, found: dict[str, Any], expected: Any, what: str) -> Iterator[Comparison]:
-    """What the state keeps of equations of the entry point."""
-    for name, tensor in _kept(pair, found).items():
-        dims = len(pair.program.entry.type_of(name).dims)
-        delay = tensor.shape[1] if tensor.ndim == dims + 2 else 1
-        last = expected.final_state(name, delay)
-        yield Comparison(f"{what}: {name}", tensor, last.reshape(tensor.shape))
-
-
-def _kept(pair: Pair, found: Mapping[str, Any]) -> dict[str, Tensor]:
-    """The entries of a state that hold values of equations, by the equation; not the histories of whole runs."""
-    equations = {each.id: each for each in pair.program.entry.equations()}
-    kept = {}
-    for name, equation in equations.items():
-        tensor = found.get(name)
-        if isinstance(tensor, Tensor) and equation.type.axes and _has_size(pair, equation, tensor):
-            kept[name] = tensor
-    return kept
+# ---- what a program has
 
 
 def _read_back(module: Module) -> set[str]:
-    """The values that are read at earlier points, and at no window or whole axis: what stands before their first
+    """The values that are read at earlier points, and by no window or whole axis: what stands before their first
     point can be given."""
     shifted: set[str] = set()
     windowed: set[str] = set()
@@ -236,26 +155,8 @@ def _read_back(module: Module) -> set[str]:
     return shifted - windowed
 
 
-def _outputs_along(pair: Pair) -> list[bool]:
-    """For every result whether it varies along the axis."""
-    entry = pair.program.entry
-    return [entry.axes[0] in entry.type_of(output.value).axis_names for output in entry.outputs]
-
-
-def _has_size(pair: Pair, equation: Equation, tensor: Tensor) -> bool:
-    shape = pair.reference.scope.shape(equation.type.dims)
-    return tensor.ndim in (len(shape) + 1, len(shape) + 2) and tuple(tensor.shape[tensor.ndim - len(shape) :]) == shape
-
-
-# ---- what a module has
-
-
-def pathed(module: Module) -> Depth:
-    """The `repeat` that a path at run time means."""
-    return _pathed(module)[0]
-
-
 def _pathed(module: Module) -> list[Depth]:
+    """The `repeat`s that a path at run time could mean."""
     repeats = [item for item in module.items if isinstance(item, Depth) and item.kind == "repeat"]
     return [each for each in repeats if each.path is not None] or repeats
 

@@ -3,15 +3,17 @@ raises where they differ, with a small reproduction."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from recdsl.settings import Setting
-from recdsl.verify.checks import CHECKS, Check, RefusedError
+from recdsl.verify.checks import CHECKS, Check
 from recdsl.verify.examples import Example, some_examples
 from recdsl.verify.pair import Comparison, Pair, Subject, make_pair
-from recdsl.verify.tolerance import RELATIVE, error
+from recdsl.verify.tolerance import RELATIVE, as_numbers, error
+from recdsl.verify.trial import RefusedError, Trial
 
 EXAMPLES = 6
 
@@ -28,7 +30,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What `verify` found. `failure` is the message of the first difference, "" when there is none."""
+    """What `verify` found. `failure` is the message of the first failure, "" when there is none."""
 
     name: str
     target: str
@@ -55,12 +57,13 @@ def _row(line: Line) -> tuple[str, str, str]:
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
-    """A comparison that failed, in which check and on which example."""
+class Failure:
+    """What is wrong, in which check and on which example; `cause` where the compiled module raised something."""
 
     check: Check
     example: Example
-    comparison: Comparison
+    text: str
+    cause: Exception | None = None
 
 
 class _Tally:
@@ -91,9 +94,10 @@ def verify(
     layer: str | None = None,
     settings: Mapping[str, Setting] | None = None,
 ) -> Report:
-    """Compare on `examples` inputs; the first difference ends it. Raises `RecdslError` for a program that is none."""
-    pair = make_pair(Subject(source, target, layer, settings))
-    return _report(Subject(source, target, layer, settings), pair, some_examples(pair.program, examples))
+    """Compare on `examples` inputs; the first failure ends it. Raises `RecdslError` for a program that is none."""
+    subject = Subject(source, target, layer, settings)
+    pair = make_pair(subject)
+    return _compared(subject, pair, some_examples(pair.program, examples))[0]
 
 
 def assert_equivalent(
@@ -105,96 +109,105 @@ def assert_equivalent(
     settings: Mapping[str, Setting] | None = None,
     sizes: Mapping[str, int | float] | None = None,
 ) -> Report:
-    """The same with an AssertionError that names what differs and how to see it again; the report where all agrees."""
+    """The same with an AssertionError that names what is wrong and how to see it again; the report where all agrees."""
     subject = Subject(source, target, layer, settings)
     pair = make_pair(subject, sizes)
     chosen = some_examples(pair.program, examples) if isinstance(examples, int) else list(examples)
-    report = _report(subject, pair, chosen)
+    report, cause = _compared(subject, pair, chosen)
     if not report.ok:
-        raise AssertionError(report.failure)
+        raise AssertionError(report.failure) from cause
     return report
 
 
 def replay(subject: Subject, sizes: Mapping[str, int | float], check: str, example: Example) -> None:
     """One check on one example, as a reproduction asks for it. Raises AssertionError where it fails."""
-    pair = make_pair(subject, sizes)
     chosen = next(each for each in CHECKS if each.name == check)
-    difference = _first_difference(pair, chosen, example, _Tally())
-    if difference is not None:
-        raise AssertionError(_described(difference))
+    failure = _failure(Trial(make_pair(subject, sizes), example), chosen, _Tally())
+    if failure is not None:
+        raise AssertionError(failure.text) from failure.cause
 
 
-def _report(subject: Subject, pair: Pair, examples: list[Example]) -> Report:
+# ---- the work
+
+
+def _compared(subject: Subject, pair: Pair, examples: list[Example]) -> tuple[Report, Exception | None]:
+    """The report, and what the compiled module raised."""
     tally = _Tally()
-    failure = ""
+    failure = _first_failure(pair, examples, tally)
+    message = "" if failure is None else f"{failure.text}\n\nTo see it again:\n\n{reproduction(subject, pair, failure)}"
+    report = Report(pair.program.entry.name, subject.target, pair.sizes, len(examples), tally.lines(), message)
+    return report, None if failure is None else failure.cause
+
+
+def _first_failure(pair: Pair, examples: list[Example], tally: _Tally) -> Failure | None:
+    checks = [check for check in CHECKS if check.applies(pair.program)]
     for example in examples:
-        for check in CHECKS:
-            if not failure and check.applies(pair.program) and check.name not in tally.refused:
-                found = _first_difference(pair, check, example, tally)
-                failure = "" if found is None else _message(subject, pair, _smallest(pair, found))
-    sizes = {name: value if isinstance(value, int) else float(value) for name, value in pair.sizes.items()}
-    return Report(pair.program.entry.name, subject.target, sizes, len(examples), tally.lines(), failure)
-
-
-def _first_difference(pair: Pair, check: Check, example: Example, tally: _Tally) -> Difference | None:
-    try:
-        for comparison in check.compare(pair, example):
-            found = error(comparison.found, comparison.expected)
-            tally.add(check, comparison.expected.numel(), found)
-            if found > RELATIVE:
-                return Difference(check, example, comparison)
-    except RefusedError as refused:
-        tally.refused[check.name] = f"refused: {refused}"
+        trial = Trial(pair, example)
+        for check in checks:
+            if check.name not in tally.refused and (failure := _failure(trial, check, tally)) is not None:
+                return _simplest(pair, failure)
     return None
 
 
-def _smallest(pair: Pair, difference: Difference) -> Difference:
-    """The same difference on a simpler example, as long as there is one."""
-    for example in difference.example.smaller():
-        try:
-            found = _first_difference(pair, difference.check, example, _Tally())
-        except (ValueError, RuntimeError, IndexError):
-            continue  # another failure than the one that is looked for
-        if found is not None:
-            return _smallest(pair, found)
-    return difference
+def _failure(trial: Trial, check: Check, tally: _Tally) -> Failure | None:
+    try:
+        for comparison in check.compare(trial):
+            found = error(comparison.found, comparison.expected)
+            tally.add(check, comparison.expected.numel(), found)
+            if found > RELATIVE:
+                return Failure(check, trial.example, f"{check.name}: {described(comparison)}")
+    except RefusedError as refused:
+        tally.refused[check.name] = f"refused: {refused}"
+    except Exception as cause:
+        text = f"{check.name}: {type(cause).__name__}: {cause}"
+        return Failure(check, trial.example, text, cause)
+    return None
+
+
+def _simplest(pair: Pair, failure: Failure) -> Failure:
+    """The same failure on a simpler example, as long as there is one."""
+    for example in failure.example.smaller():
+        found = _failure(Trial(pair, example), failure.check, _Tally())
+        if found is not None and type(found.cause) is type(failure.cause):
+            return _simplest(pair, found)
+    return failure
 
 
 # ---- messages
 
 
-def _described(difference: Difference) -> str:
+def described(comparison: Comparison) -> str:
     """What differs, where, and by how much."""
-    found, expected = difference.comparison.found.detach(), difference.comparison.expected.detach()
-    what = f"{difference.check.name}: the {difference.comparison.name} differs"
-    if found.shape != expected.shape:
-        return f"{what}: compiled has the shape {list(found.shape)}, the reference {list(expected.shape)}"
-    apart = (found - expected).abs().nan_to_num(nan=float("inf"))
+    what = f"the {comparison.name} differs"
+    if comparison.found.shape != comparison.expected.shape:
+        shapes = list(comparison.found.shape), list(comparison.expected.shape)
+        return f"{what}: compiled has the shape {shapes[0]}, the reference {shapes[1]}"
+    found, expected = as_numbers(comparison.found), as_numbers(comparison.expected)
+    apart = (found - expected).abs().nan_to_num(nan=math.inf)
     place = int(apart.flatten().argmax())
-    index = [int(each) for each in _unravel(place, list(found.shape))]
+    index = _unravelled(place, found.shape)
     mine, other = found.flatten()[place].item(), expected.flatten()[place].item()
-    relative = error(found, expected)
-    return f"{what} by {relative:.2g} of its scale (allowed {RELATIVE:g}); at {index}: compiled {mine!r}, reference {other!r}"
+    return (
+        f"{what} by {error(found, expected):.2g} of its scale (allowed {RELATIVE:g});"
+        f" at {index}: compiled {mine!r}, reference {other!r}"
+    )
 
 
-def _unravel(place: int, shape: list[int]) -> list[int]:
-    index = []
+def _unravelled(place: int, shape: Sequence[int]) -> list[int]:
+    """The index of the element at a place in memory."""
+    index: list[int] = []
     for size in reversed(shape):
-        index.append(place % size)
+        index.insert(0, place % size)
         place //= size
-    return index[::-1]
+    return index
 
 
-def _message(subject: Subject, pair: Pair, difference: Difference) -> str:
-    return f"{_described(difference)}\n\nTo see it again:\n\n{reproduction(subject, pair, difference)}"
-
-
-def reproduction(subject: Subject, pair: Pair, difference: Difference) -> str:
-    """A Python script that shows a difference again."""
+def reproduction(subject: Subject, pair: Pair, failure: Failure) -> str:
+    """A Python script that shows a failure again."""
     text = isinstance(subject.source, str) and "\n" in subject.source
     lines = ["from recdsl.verify import Example, Subject, replay", ""]
     lines.append(f'source = """\n{subject.source}"""' if text else f"source = {str(subject.source)!r}")
     fixed = dict(subject.settings or {})
     lines.append(f"subject = Subject(source, {subject.target!r}, {subject.layer!r}, {fixed!r})")
-    lines.append(f"replay(subject, {pair.sizes!r}, {difference.check.name!r}, {difference.example!r})")
+    lines.append(f"replay(subject, {pair.sizes!r}, {failure.check.name!r}, {failure.example!r})")
     return "\n".join(lines)

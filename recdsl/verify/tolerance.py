@@ -17,7 +17,7 @@ def error(found: Tensor, expected: Tensor) -> float:
         return math.inf
     if not expected.numel():
         return 0.0
-    left, right = _as_numbers(found), _as_numbers(expected)
+    left, right = as_numbers(found), as_numbers(expected)
     same = (left == right) | (left.isnan() & right.isnan())
     difference = (left - right).abs().masked_fill(same, 0)
     if not bool(difference.isfinite().all()):
@@ -26,6 +26,7 @@ def error(found: Tensor, expected: Tensor) -> float:
     return float(difference.max()) / max(scale, FLOOR)
 
 
-def _as_numbers(tensor: Tensor) -> Tensor:
+def as_numbers(tensor: Tensor) -> Tensor:
+    """The values without their graph, as float64 or complex numbers."""
     found = tensor.detach().cpu()
     return found if found.is_complex() else found.double()

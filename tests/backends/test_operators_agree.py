@@ -350,6 +350,15 @@ layer a(D) over i, j:
 }
 
 GRAPHS: dict[str, tuple[Any, ...]] = {
+    "stacked_on_a_level": (
+        """\
+layer a(D) over n in dag:
+  in x : D
+  h : D = 0.5 * sum[pred](h[pred] + prod[F](stack[F](index[D] / 3, x[pred]))) + sum[F](stack[F](index[D] / 3, mean[pred](h[pred])))
+  out h
+""",
+        {"D": 2},
+    ),
     "repeat": (
         """\
 layer hop(D) over n in dag:

@@ -1,0 +1,123 @@
+"""One example on both sides: the calls that checks make, and what comes of them as `Comparison`s."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from recdsl.ir.module import Equation, Module
+from recdsl.verify.examples import Example
+from recdsl.verify.pair import Comparison, Pair, compare_gradients, compare_outputs
+
+Inputs = dict[str, Tensor]
+Options = Mapping[str, Any]
+
+
+class RefusedError(Exception):
+    """The compiled module says that a call has no meaning for it."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A pair and an example. What several checks need is computed once."""
+
+    pair: Pair
+    example: Example
+
+    @property
+    def entry(self) -> Module:
+        return self.pair.program.entry
+
+    @cached_property
+    def inputs(self) -> Inputs:
+        return self.pair.tensors(self.example)
+
+    @cached_property
+    def whole(self) -> tuple[Any, Any]:
+        """The results of the reference for a plain call, and its state."""
+        result, state = self.refer({"return_state": True})
+        return result, state
+
+    # ---- calls
+
+    def refer(self, options: Options) -> Any:
+        reference: Any = self.pair.reference
+        return reference(*self.inputs.values(), **self._edges(), **options)
+
+    def call(self, options: Options, inputs: Inputs | None = None) -> Any:
+        """What the compiled module gives. Raises RefusedError where it says that this has no meaning."""
+        given = self.inputs if inputs is None else inputs
+        try:
+            return self.pair.compiled(*given.values(), **self._edges(), **options)
+        except ValueError as error:
+            if "has no meaning" in str(error):
+                raise RefusedError(str(error)) from None
+            raise
+
+    def _edges(self) -> Inputs:
+        return {"edge_index": self.example.edge_index()} if self.entry.domain == "graph" else {}
+
+    def at(self, point: int) -> Inputs:
+        """The inputs of one step."""
+        return {name: tensor[:, point] if self._varies(name) else tensor for name, tensor in self.inputs.items()}
+
+    def between(self, first: int, behind: int) -> Inputs:
+        """The inputs of one piece."""
+        pairs = self.inputs.items()
+        return {name: tensor[:, first:behind] if self._varies(name) else tensor for name, tensor in pairs}
+
+    def _varies(self, name: str) -> bool:
+        return not self.entry.input(name).static
+
+    def outputs_along(self) -> list[bool]:
+        """For every result whether it varies along the first axis."""
+        return [self.entry.axes[0] in self.entry.type_of(each.value).axis_names for each in self.entry.outputs]
+
+    # ---- comparisons
+
+    def both(self, options: Options, of_reference: Options | None = None) -> Iterator[Comparison]:
+        """Results and gradients of one call with the same options."""
+        behind = f" with {' and '.join(options)}" if options else ""
+        found = self.call(options)
+        expected = self.refer({**options, **of_reference}) if options or of_reference else self.whole[0]
+        yield from compare_outputs(found, expected, f"output{behind}")
+        yield from self.gradients(found, expected, f"gradient{behind}")
+
+    def gradients(self, found: object, expected: object, what: str, by: Inputs | None = None) -> Iterator[Comparison]:
+        """Gradients by the inputs, the parameters, and what else is given."""
+        leaves = {**self.inputs, **(by or {})}
+        yield from compare_gradients(self.pair, leaves, found, expected, what, self.example.seed)
+
+    def states(self, found: Mapping[str, Any], expected: Any, what: str) -> Iterator[Comparison]:
+        """What the state keeps of equations of the entry point."""
+        for name, tensor in self.kept(found).items():
+            dims = len(self.entry.type_of(name).dims)
+            delay = tensor.shape[1] if tensor.ndim == dims + 2 else 1
+            last = expected.final_state(name, delay)
+            yield Comparison(f"{what}: {name}", tensor, last.reshape(tensor.shape))
+
+    def kept(self, state: Mapping[str, Any]) -> Inputs:
+        """The entries of a state that hold values of equations, by the equation."""
+        found = {each.id: state.get(each.id) for each in self.entry.equations() if each.type.axes}
+        equations = {each.id: each for each in self.entry.equations()}
+        return {
+            name: tensor
+            for name, tensor in found.items()
+            if isinstance(tensor, Tensor) and self._has_size(equations[name], tensor)
+        }
+
+    def _has_size(self, equation: Equation, tensor: Tensor) -> bool:
+        shape = self.pair.reference.scope.shape(equation.type.dims)
+        inner = tuple(tensor.shape[tensor.ndim - len(shape) :])
+        return tensor.ndim in (len(shape) + 1, len(shape) + 2) and inner == shape
+
+
+def joined(before: tuple[Tensor, ...], after: tuple[Tensor, ...], along: list[bool]) -> tuple[Tensor, ...]:
+    """The results of two pieces as those of a whole."""
+    triples = zip(before, after, along, strict=True)
+    return tuple(torch.cat([one, other], 1) if here else other for one, other, here in triples)
