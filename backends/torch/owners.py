@@ -11,10 +11,10 @@ from recdsl.backends.torch.convolutions import extent_of
 from recdsl.backends.torch.reads import base_name
 from recdsl.backends.torch.scope import Class, File
 
-from recdsl.emit.names import Names, safe
+from recdsl.emit.names import Names, safe, safe_local
 from recdsl.ir import sizes
 from recdsl.ir.expr import Apply, Read, Weight
-from recdsl.ir.module import Depth, Module, WeightSpec
+from recdsl.ir.module import Depth, Module, Program, WeightSpec
 from recdsl.ir.operators.unite import dims
 from recdsl.ir.sizes import Size
 from recdsl.lower.plan import ModulePlan
@@ -65,6 +65,8 @@ def _as_module(expr: Apply) -> bool:
 def _only_linear(root: Group, path: str) -> bool:
     group = root
     for part in path.split("."):
+        if part not in group.groups:
+            return False  # of a sub-layer
         group = group.groups[part]
     specs = group.weights
     trained = all(spec.trained and spec.kind == "real" for spec in specs.values())
@@ -77,6 +79,7 @@ def class_of(file: File, plan: ModulePlan) -> Class:
     linears = plain_linears(module)
     weights = {spec.path: "self." + ".".join(safe(part) for part in spec.path.split(".")) for spec in module.weights}
     layers = {f"{group}.weight": "self." + ".".join(safe(part) for part in group.split(".")) for group in linears}
+    weights.update(weights_below(module, file.plan.program))
     owner = Class(file, plan, weights, layers, _attributes(module), renamed_axes(module))
     owner.windows = _windows(module) if plan.traits.stateful else {}
     for value, _ in plan.traits.histories:
@@ -86,6 +89,20 @@ def class_of(file: File, plan: ModulePlan) -> Class:
     for value in owner.windows:
         owner.kept["window", value] = owner.keys.new(base_name(value))
     return owner
+
+
+def weights_below(module: Module, program: Program) -> dict[str, str]:
+    """The code of each weight of a sub-layer, for derivatives that were written out through it."""
+    found: dict[str, str] = {}
+    for instance in module.instances:
+        place = safe_local(instance.path) if instance.borrowed else f"self.{safe(instance.path)}"
+        callee = program.modules[instance.module]
+        for spec in callee.weights:
+            path = ".".join(safe(part) for part in spec.path.split("."))
+            found[f"{instance.path}.{spec.path}"] = f"{place}.{path}"
+        for path, code in weights_below(callee, program).items():
+            found[f"{instance.path}.{path}"] = f"{place}.{code.removeprefix('self.')}"
+    return found
 
 
 def _windows(module: Module) -> dict[str, Size]:

@@ -71,7 +71,7 @@ def training(trial: Trial) -> Iterator[Comparison]:
     before = {name: tensor.clone() for name, tensor in compiled.state_dict().items()}
     compiled.train()
     try:
-        yield from trial.both({}, {"training": True})
+        yield from trial.both({}, training=True)
     finally:
         compiled.eval()
         compiled.load_state_dict(before)

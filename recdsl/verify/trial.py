@@ -80,8 +80,8 @@ class Trial:
 
     # ---- comparisons
 
-    def both(self, options: Options, of_reference: Options | None = None) -> Iterator[Comparison]:
-        """Results and gradients of one call with the same options."""
+    def both(self, options: Options, **of_reference: object) -> Iterator[Comparison]:
+        """Results and gradients of one call with the same options, and some that only the reference needs."""
         behind = f" with {' and '.join(options)}" if options else ""
         found = self.call(options)
         expected = self.refer({**options, **of_reference}) if options or of_reference else self.whole[0]

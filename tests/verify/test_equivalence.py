@@ -114,3 +114,30 @@ def test_inputs_that_are_refused_are_no_failure() -> None:
     text = "layer f(D = 2) over t:\n  in x : D\n  out flip[t](x) + mean[t](x)\n"
     report = verify(text, examples=2)
     assert report.ok, report
+
+
+def test_what_a_compiled_module_raises_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = api.compile(LEAKY)
+
+    class Broken(made):  # type: ignore[misc,valid-type]
+        def step(self, x: torch.Tensor, state: object) -> object:
+            raise RuntimeError("out of order")
+
+    monkeypatch.setattr(api, "compile", lambda *arguments, **keywords: Broken)
+    report = verify(LEAKY)
+    assert report.failure.startswith("step: RuntimeError: out of order\n\nTo see it again:")
+    with pytest.raises(AssertionError, match="out of order") as caught:
+        assert_equivalent(LEAKY)
+    assert isinstance(caught.value.__cause__, RuntimeError)
+
+
+def test_results_that_are_no_real_numbers() -> None:
+    text = """
+layer f(D = 2) over t:
+  in x : D
+  in z : D complex
+  out x > 0
+  out argmax[D](x)
+  out turn : D complex = z * exp(complex(0, x))
+"""
+    assert verify(text, examples=3).ok
