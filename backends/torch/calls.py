@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from recdsl.backends.torch.layout import aligned, permuted
+from recdsl.backends.torch.layout import permuted
 from recdsl.backends.torch.precision import narrowed
 
 from recdsl.emit.names import safe, safe_local
@@ -189,10 +189,11 @@ def _merged(code: str, sizes: Sequence[int]) -> str:
 
 
 def _pointwise(printer: Printer, expr: Call, given: Input, text: Text, index: int, lead: tuple[str, ...]) -> str:
+    """All operands of a pointwise layer have the same leading dimensions."""
     x, sizes = _with_dims(printer, expr, given, text, index, lead)
     names = [label for label in x.labels if label not in lead]
-    lined = aligned(x, (*lead, *names))
-    return lined.code if all(size == 1 for size in sizes) else _merged(lined.at(ATOM), sizes)
+    x = printer.spread(x, _joined(expr, expr.operands[index].type), (*lead, *names))
+    return x.code if all(size == 1 for size in sizes) else _merged(x.at(ATOM), sizes)
 
 
 def _whole(

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from recdsl.backends.torch.bodies import path_attribute
 from recdsl.backends.torch.expressions import Printer
-from recdsl.backends.torch.layout import aligned, permuted, tuple_code
+from recdsl.backends.torch.layout import tuple_code
 from recdsl.backends.torch.precision import narrowed
 from recdsl.backends.torch.reads import base_name
 from recdsl.backends.torch.scope import Scope
 from recdsl.backends.torch.statements import comment
 
 from recdsl.emit.names import safe, safe_local
-from recdsl.emit.precedence import BATCH, WAVE, Text
+from recdsl.emit.precedence import Text
 from recdsl.ir.expr import Read
 from recdsl.ir.module import Carry, Depth, Module
+from recdsl.ir.types import ValueType
 from recdsl.lower.plan import Traits
 
 
@@ -69,7 +70,7 @@ class Turns:
         else:
             self._plain(names, arguments, key)
         for carry in self.item.carried:
-            labels = self.scope.labels(carry.type)
+            labels = self.scope.labels(self._carried(carry))
             self.scope.values[carry.result] = Text(carried[carry.body_in], labels, carry.type.kind)
 
     # ---- what goes in
@@ -78,7 +79,7 @@ class Turns:
         """The local that carries a value from turn to turn, with its start; the names in `live` are still read."""
         scope = self.scope
         printer = Printer(scope)
-        text = narrowed(printer, printer.full(printer.text(carry.start), carry.type))
+        text = narrowed(printer, printer.full(printer.text(carry.start), self._carried(carry)))
         wish = safe_local(base_name(carry.result))
         name = scope.names.new(wish) if wish in live else scope.local(wish)
         if text.code != name:
@@ -104,13 +105,21 @@ class Turns:
         text = narrowed(printer, printer.tensor(printer.text(read), read.type.kind))
         if self.body.domain != "pointwise":
             return printer.full(text, read.type).code
-        text = printer.with_labels(text, read.type, read.type.dim_names)
-        axes = tuple(dict.fromkeys(axis for carry in self.item.carried for axis in carry.type.axis_names))
-        wave = (WAVE,) if scope.wave else ()
-        lead = [label for label in (BATCH, *wave, *axes, *read.type.axis_names) if label not in scope.point]
-        order = tuple(dict.fromkeys((*lead, *read.type.dim_names)))
-        text = permuted(text, [label for label in order if label in text.labels])
-        return aligned(text, order).code
+        lead = self.scope.labels(self._leading())
+        order = (*lead, *read.type.dim_names)
+        return printer.spread(text, ValueType(read.type.kind, self._leading().axes, read.type.dims), order).code
+
+    def _carried(self, carry: Carry) -> ValueType:
+        """The type of a carried value, with all axes where the body is pointwise."""
+        if self.body.domain != "pointwise":
+            return carry.type
+        return replace(carry.type, axes=self._leading().axes)
+
+    def _leading(self) -> ValueType:
+        """The axes that a pointwise body is repeated along: those of all that goes in."""
+        reads = [carry.type for carry in self.item.carried] + [read.type for _, read in self.item.captured]
+        axes = {axis.name: axis for type in reads for axis in type.axes}
+        return ValueType("real", tuple(axes.values()))
 
     def _borrowed(self) -> list[str]:
         mine = {each.path: each for each in self.scope.module.instances}

@@ -113,9 +113,8 @@ class Printer:
         return self.spread(self.cast(text, type.kind), type, order)
 
     def spread(self, text: Text, type: ValueType, order: Sequence[str]) -> Text:
-        sizes = [self.scope.size_of(label, type) for label in order]
         if text.number:
-            return self._filled(text, type, sizes, order)
+            return self._filled(text, type, [self.scope.size_of(label, type) for label in order], order)
         if set(text.labels) == set(order):
             return permuted(text, order)
         return spread(text, order, lambda label: self.scope.size_of(label, type))

@@ -6,7 +6,7 @@ read at an offset looks up its neighbours in the wave that lies as far back as t
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from recdsl.backends.torch import depth
 from recdsl.backends.torch.expressions import Printer
@@ -22,6 +22,8 @@ from recdsl.emit.precedence import BATCH, WAVE, Text
 from recdsl.ir.expr import Read, walk
 from recdsl.ir.graph import results_of
 from recdsl.ir.module import Depth, Equation
+from recdsl.ir.sizes import axis_length
+from recdsl.ir.types import Axis
 from recdsl.lower.plan import Recurrence
 from recdsl.rewrite.order import item_reads
 
@@ -102,7 +104,8 @@ class Waves:
             if not any(axis in text.labels for axis in self.axes):
                 continue
             rest = tuple(label for label in text.labels if label not in (BATCH, *self.axes))
-            whole = Printer(self.scope).spread(text, read.type, (BATCH, *self.axes, *rest))
+            everywhere = replace(read.type, axes=tuple(Axis(axis, axis_length(axis)) for axis in self.axes))
+            whole = Printer(self.scope).spread(text, everywhere, (BATCH, *self.axes, *rest))
             name = safe_local(f"{base_name(read.value)}_wave")
             found[name] = f"waves.split({whole.code})"
             inner.values[read.value] = Text(name, (BATCH, WAVE, *rest), text.kind)

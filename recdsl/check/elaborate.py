@@ -5,6 +5,7 @@ In: the definitions of a program. Out: a checked `Program`. Refuses: everything 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from recdsl.check.block import Block
@@ -37,7 +38,7 @@ class Settings:
 class Elaborator:
     """Holds the definitions of one program and the modules made of them."""
 
-    def __init__(self, definitions: dict[str, tree.Definition], report: Diagnostics) -> None:
+    def __init__(self, definitions: Mapping[str, tree.Definition], report: Diagnostics) -> None:
         self.definitions = definitions
         self.report = report
         self.modules: dict[str, Module | None] = {}

@@ -6,6 +6,7 @@ In: the tree of the main file. Out: every definition by name, the standard libra
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
@@ -21,7 +22,7 @@ class Definitions:
     """`own` are those of the main file in the order written, `known` all by name."""
 
     own: tuple[tree.Definition, ...]
-    known: dict[str, tree.Definition] = field(default_factory=dict)
+    known: Mapping[str, tree.Definition] = field(default_factory=dict)
 
 
 def resolve_uses(file: tree.File) -> Definitions:
@@ -30,13 +31,50 @@ def resolve_uses(file: tree.File) -> Definitions:
     found: dict[str, tree.Definition] = {}
     _add(file, found, (), report)
     report.raise_errors()
-    return Definitions(file.definitions, {**standard_library(), **found})
+    return Definitions(file.definitions, standard_library().beneath(found))
+
+
+class Library(Mapping[str, tree.Definition]):
+    """The definitions of the standard library by name. A file is parsed when one of its layers is asked for."""
+
+    def __init__(self, sources: list[Source]) -> None:
+        self._source = {name: source for source in sources for name in _names(source)}
+        self._parsed: dict[str, tree.Definition] = {}
+        self._above: dict[str, tree.Definition] = {}
+
+    def beneath(self, definitions: dict[str, tree.Definition]) -> Library:
+        """These definitions, and the library for all other names."""
+        view = Library([])
+        view._source, view._parsed, view._above = self._source, self._parsed, definitions
+        return view
+
+    def __getitem__(self, name: str) -> tree.Definition:
+        if name in self._above:
+            return self._above[name]
+        if name not in self._parsed:
+            self._parsed.update({each.name.name: each for each in parse(self._source[name]).definitions})
+        return self._parsed[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._above or name in self._source
+
+    def __iter__(self) -> Iterator[str]:
+        return iter({**self._source, **self._above})
+
+    def __len__(self) -> int:
+        return len({**self._source, **self._above})
+
+
+def _names(source: Source) -> list[str]:
+    """The names that a file of the library defines: its layers begin at the left margin."""
+    starts = (line.removeprefix("layer ") for line in source.text.split("\n") if line.startswith("layer "))
+    return [start.split("(")[0].split(":")[0].split()[0] for start in starts]
 
 
 @cache
-def standard_library() -> dict[str, tree.Definition]:
-    """The definitions of the standard library by name."""
-    return {d.name.name: d for source in library_sources() for d in parse(source).definitions}
+def standard_library() -> Library:
+    """The standard library."""
+    return Library(library_sources())
 
 
 def library_sources() -> list[Source]:
