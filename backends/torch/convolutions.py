@@ -76,20 +76,21 @@ def _less(size: Size, amount: int) -> Size:
 
 
 def _padding(printer: Printer, expr: Apply) -> list[tuple[str, str]]:
-    """How many points before and after, an axis: so that there are as many windows as ceil(length / stride)."""
+    """How many points before and after, an axis: so that there are at least ceil(length / stride) windows, and one even
+    where there is no point."""
     pads = []
     keys = (size_list(expr.attribute(key)) for key in ("window", "stride", "dilation"))
     for window, stride, dilation in zip(*keys, strict=True):
         whole = _less(_extent(window, dilation), 1)
         if expr.attribute("causal"):
-            pads.append((printer.scope.whole(whole).code, "0"))
+            pads.append((printer.scope.whole(whole).code, "0" if stride == sizes.number(1) else "1"))
         elif stride == sizes.number(1):
             before = sizes.apply("floor", sizes.apply("/", whole, sizes.number(2)))
             pads.append((printer.scope.whole(before).code, printer.scope.whole(sizes.apply("-", whole, before)).code))
         else:
             spare = sizes.apply("max", sizes.apply("-", _extent(window, dilation), stride), sizes.number(0))
             before = sizes.apply("floor", sizes.apply("/", spare, sizes.number(2)))
-            pads.append((printer.scope.whole(before).code, printer.scope.whole(whole).code))
+            pads.append((printer.scope.whole(before).code, printer.scope.whole(_extent(window, dilation)).code))
     return pads
 
 
@@ -122,7 +123,7 @@ def _dense(printer: Printer, expr: Apply, x: Text) -> str:
     result = f"F.conv{len(axes)}d({', '.join([code, *_weights(printer, expr)])}{_options(printer, expr)})"
     for index, (_, axis) in enumerate(zip(pads, axes, strict=True)):
         stride = size_list(expr.attribute("stride"))[index]
-        if stride != sizes.number(1) and not expr.attribute("causal"):
+        if stride != sizes.number(1):
             length = sizes.apply("ceil", sizes.apply("/", expr.operands[0].type.axis(axis).length, stride))
             result += f".narrow({index - len(axes)}, 0, {printer.scope.whole(length).code})"
     return result

@@ -92,7 +92,7 @@ def conv(
         goal = tuple(operand.type.dim(each) for each in per_names)
     if goal is None:
         return _unknown_dims(build, name, arguments)
-    axes = tuple(axis for axis in operand.type.axis_names if axis != "pred")
+    axes = tuple(axis for axis in build.block.normal(operand.type).axis_names if axis != "pred")
     if not axes:
         return build.error("R304", "this does not vary along any axis", arguments.span, help="use linear")
     maps = _maps(build, operand, goal, per_names, arguments)

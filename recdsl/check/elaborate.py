@@ -160,7 +160,7 @@ class Elaborator:
             if not pointwise:
                 caller.need_axes()
                 setting = replace(setting, domain=caller.domain, axes=caller.axes)
-            type_ = replace(operand.type, axes=()) if pointwise else operand.type
+            type_ = replace(operand.type, axes=()) if pointwise else caller.normal(operand.type)
             given = Input("x", type_, vocabulary=caller.vocabulary_of(operand))
             statement = tree.Output((), None, _on_input(instance.call), instance.call.span)
             block = OperatorBlock(self, setting, (statement,), owner.all_entities(), given=(given,))

@@ -357,9 +357,15 @@ def _call_operator(
         made = sort_arguments(instance.call, build.report)
         dims = dims_of(made.arrow, owner.lookup, Diagnostics()) if made.arrow is not None else None
         return build.unknown(dims, arguments.span) if dims is not None else None
-    module = build.block.elaborator.operator_module(owner, instance, operand, build.block)
+    elaborator = build.block.elaborator
+    known = owner.made.instances.get(instance.name)
+    before = elaborator.modules.get(known.module) if known is not None else None
+    module = elaborator.operator_module(owner, instance, operand, build.block)
     if module is None:
         return None
+    if before is not None and set(before.inputs[0].type.dims) != set(module.inputs[0].type.dims):
+        help = "its parameters belong to the dims of its first call; make a second one"
+        return build.error("R308", f"{instance.name} was called with other dims before", arguments.span, help=help)
     parameters = tuple((each.name, sizes.name(each.name)) for each in module.parameters)
     axes = tuple((axis, axis) for axis in module.axes)
     binding = Binding((), parameters, axes, ())

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from recdsl.ir.graph import node_of, results_of
 from recdsl.ir.module import Depth, Item, Module, Program
+from recdsl.lower.captured import shift_outside
 from recdsl.lower.plan import ModulePlan, ProgramPlan, Stage, Whole
 from recdsl.lower.separate import separate
 from recdsl.lower.sequential import sequential
@@ -20,7 +21,7 @@ from recdsl.rewrite.order import inline_between, item_reads, ordered_components
 
 def lower(program: Program) -> ProgramPlan:
     """The stages of every module that the entry point needs."""
-    program = hoist(separate(_pruned(program)))
+    program = hoist(separate(_pruned(shift_outside(program))))
     known = traits(program)
     plans = {
         module.key: ModulePlan(module, tuple(_stages(module, program)), known[module.key])

@@ -23,14 +23,15 @@ def kinds(terms: Terms, wanted: Dims) -> list[Kind]:
         return []
     calls = Calls(terms)
     found: list[Kind] = [calls.norm, calls.cell, calls.network, calls.joined, calls.of_complex]
-    found += [calls.operator] if any(each.target in wanted for each in terms.scene.operators) else []
+    found += [calls.operator] if calls.usable_operators(wanted) else []
     found += [calls.helper] if calls.usable_helpers(wanted) else []
     found += [calls.square] if terms.scene.square is not None and terms.scene.square[0] in wanted else []
     if terms.scene.local or terms.place == EDGE:
         return found
     if terms.scene.domain in ("sequence", "grid"):
-        found += [calls.conv, calls.along_axis, calls.renamed_axis]
+        found += [calls.conv, calls.along_axis, calls.renamed_axis, calls.statistics]
     found += [calls.attention] if terms.scene.domain == "sequence" else []
+    found += [calls.flattened] if terms.scene.domain == "grid" else []
     found += [calls.experts] if any(each.keeps and each.pointwise for each in terms.scene.helpers) else []
     return found
 
@@ -122,12 +123,17 @@ class Calls:
 
     def operator(self, wanted: Dims, nesting: int) -> Term:
         """An instance that shares its weights with its other calls."""
-        called = self.scene.pick([each for each in self.scene.operators if each.target in wanted])
-        return self.called(called, nesting)
+        return self.called(self.scene.pick(self.usable_operators(wanted)), nesting)
+
+    def usable_operators(self, wanted: Dims) -> list[Operator]:
+        everywhere = not self.scene.local and self.terms.place == POINT
+        fitting = [each for each in self.scene.operators if each.target in wanted]
+        return [each for each in fitting if each.pointwise or everywhere]
 
     def called(self, operator: Operator, nesting: int) -> Term:
         """One call of an instance."""
-        inner = self.operand((operator.source,), nesting)
+        operand = self.operand if operator.pointwise else self.varying
+        inner = operand((operator.source,), nesting)
         return replace(inner, text=f"{operator.name}({inner.text})", dims=(operator.target,), small=False)
 
     # ---- reshapes
@@ -172,6 +178,11 @@ class Calls:
         return replace(combined(text, vector, matrix), dims=(row,))
 
     def of_complex(self, wanted: Dims, nesting: int) -> Term:
+        given = [v for v in self.scene.values if v.kind == "complex" and set(v.dims) <= set(wanted)]
+        if given and self.terms.place == POINT:
+            value = self.scene.pick(given)
+            shown = self.scene.pick(("real({0})", "imag({0} * {0})", "abs(2 + tanh(real({0})) + 0 * {0})"))
+            return Term(shown.format(value.name), value.dims, value.axes, True)
         left, right = self.terms.term(wanted, nesting), self.terms.term(wanted, nesting)
         shown = self.scene.pick(
             (
@@ -220,6 +231,23 @@ class Calls:
         if "{here}" in shown:
             return combined(text, here, replace(inner, axes=inner.axes - {axis}))
         return replace(inner, text=text, small=False)
+
+    def flattened(self, wanted: Dims, nesting: int) -> Term:
+        """The points of a grid as one sequence, and back."""
+        if not wanted:
+            return self.along_axis(wanted, nesting)
+        inner = self.varying(wanted, nesting)
+        rows = " ".join(self.scene.axes)
+        shown = self.scene.pick(("attention({}, heads = 1)", "attention({}, heads = 1, causal = yes)"))
+        text = f"split({shown.format(f'merge({inner.text}, {rows} -> t)')}, t -> {rows})"
+        return replace(inner, text=text, small=False)
+
+    def statistics(self, wanted: Dims, nesting: int) -> Term:
+        """What training and evaluation do differently."""
+        if not wanted:
+            return self.along_axis(wanted, nesting)
+        inner = self.varying(wanted, nesting)
+        return replace(inner, text=f"batchnorm({inner.text})", small=False)
 
     def renamed_axis(self, wanted: Dims, nesting: int) -> Term:
         """Sums over pairs of points: attention and its kin."""

@@ -47,14 +47,22 @@ def flag(scene: Scene) -> None:
 
 
 def instance(scene: Scene) -> None:
-    """`f = linear(D -> H)`, whose calls share its weights, and two of them."""
+    """`f = linear(D -> H)`, `f = part1(B = H)`, whose calls share its weights, and two of them."""
     source, target = scene.some_dims(2, 2)
     name, difference = scene.new_name(), scene.new_name()
-    scene.add(f"{name} = linear({source} -> {target})")
-    scene.operators.append(Operator(name, source, target))
+    made = [(f"linear({source} -> {target})", Operator(name, source, target))]
+    if scene.domain in ("sequence", "grid"):
+        made.append((f"conv(3 -> {target})", Operator(name, source, target, pointwise=False)))
+    for each in scene.helpers:
+        kept = (f"{each.name}(A = {source})", Operator(name, source, source, each.pointwise))
+        given = (f"{each.name}(B = {target})", Operator(name, source, target, each.pointwise))
+        made.append(kept if each.keeps else given)
+    text, operator = scene.pick(made)
+    scene.add(f"{name} = {text}")
+    scene.operators.append(operator)
     left, right = (call_operator(scene, scene.operators[-1], 1) for _ in range(2))
     scene.add(f"{difference} = tanh({left.text}) - {right.text}")
-    scene.define(Value(difference, (target,), along(left, right)))
+    scene.define(Value(difference, left.dims, along(left, right)))
 
 
 def _declared(dims: Dims) -> str:

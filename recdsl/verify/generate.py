@@ -81,6 +81,9 @@ def _inputs(scene: Scene) -> None:
         scene.add("in on : bool")
         scene.define(Value("on", (), scene.here, kind="bool"))
     if scene.chance(6):
+        scene.add("in z : K complex")
+        scene.define(Value("z", ("K",), scene.here, kind="complex"))
+    if scene.chance(6):
         scene.add("in ids : token[V]")
         scene.add("table : K = embed(ids)")
         scene.define(Value("table", ("K",), scene.here))
@@ -116,6 +119,21 @@ def _outputs(scene: Scene) -> None:
         dims = scene.some_dims()
         result = anchored(scene, term(scene, dims, 1, expected=dims))
         scene.add(f"out result{number + 1} : {' '.join(dims) or 'scalar'} = {result.text}")
+    _other_outputs(scene, last)
+
+
+def _other_outputs(scene: Scene, last: Value) -> None:
+    """Now and then a result that is shorter than the axes, or one of edges."""
+    if scene.domain in ("sequence", "grid") and scene.chance(6):
+        size = scene.pick(("2", "3"))
+        shown = ("avgpool({0}, {1})", "maxpool({0}, {1})", "conv({0}, {1} -> H, stride = {1})", "upsample({0}, 2)")
+        scene.add(
+            f"out other = {scene.pick(shown).format(anchored(scene, Term(last.name, last.dims, last.axes)).text, size)}"
+        )
+    edges = [value for value in scene.values if value.place == EDGE and value.axes and value.kind == "real"]
+    if edges and scene.chance(2):
+        scene.add(f"edge link = tanh({scene.pick(edges).name})")
+        scene.add("out link")
 
 
 # ---- layers besides the main one

@@ -75,11 +75,13 @@ class Helper:
 
 @dataclass(frozen=True, slots=True)
 class Operator:
-    """An instance such as `f = linear(D -> H)`: called on a value with the first dim it gives the second."""
+    """An instance such as `f = linear(D -> H)`: called on a value with the first dim it gives the second. `pointwise`
+    when it may be called inside a recurrence."""
 
     name: str
     source: str
     target: str
+    pointwise: bool = True
 
 
 @dataclass(slots=True)

@@ -36,6 +36,7 @@ _SHAPED = (
     "rsqrt(1.5 + sin({}))",
     "hardtanh({})",
     "hardsigmoid({})",
+    "quantise(tanh({}), 3)",
     "clamp({}, -1, 0.5)",
     "stop({})",
     "dropout({}, 0.1)",
@@ -48,7 +49,7 @@ _SHAPED = (
     "sinh(tanh({}))",
     "cosh(tanh({}))",
 )
-_REDUCTIONS = ("sum", "mean", "max", "min", "logsumexp", "prod")
+_REDUCTIONS = ("sum", "mean", "max", "min", "logsumexp", "prod", "norm")
 _COMPARISONS = ("<", ">", "<=", ">=")
 
 
@@ -267,7 +268,8 @@ class Terms:
         over = scene.pick(free)
         inner = inner_terms.having(over, inner_terms.term((*wanted, over), nesting))
         name = scene.pick(_REDUCTIONS)
-        text = f"tanh({inner.text})" if name == "prod" else inner.text
+        shown = {"prod": "tanh({})", "norm": "2 + sin({})"}  # whose derivatives are defined everywhere
+        text = shown.get(name, "{}").format(inner.text)
         dims = tuple(dim for dim in inner.dims if dim != over)
         return replace(inner, text=f"{name}[{over}]({text})", dims=dims, small=False)
 

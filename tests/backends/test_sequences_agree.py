@@ -190,6 +190,21 @@ layer a(D) over t:
 """,
         {"D": 3},
     ),
+    "captured_at_a_shift": (
+        """\
+layer a(D) over t:
+  in x : D
+  v = 0.5 * v[t-1] + x
+  init v = 1
+  y = x
+  repeat 2:
+    loop 2:
+      y += tanh(v[t-1])
+    y += v[t-2]
+  out y
+""",
+        {"D": 2},
+    ),
     "complex_state": (
         """\
 layer a(D) over t:

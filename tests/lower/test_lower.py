@@ -84,3 +84,21 @@ def test_schedules() -> None:
     assert isinstance(stage, Recurrence)
     assert stage.vector == (2, 1)
     assert stage.algorithm == "sequential"
+
+
+def test_shifts_of_captured_values_leave_the_body() -> None:
+    source = """\
+layer a(D) over t:
+  in x : D
+  v = 0.5 * v[t-1] + x
+  init v = 1
+  y = x
+  loop 3:
+    y += v[t-1]
+  out y
+"""
+    found = lower(pipeline.check(pipeline.load(source)).program)
+    body = next(each for each in found.modules.values() if each is not found.entry)
+    assert [given.name for given in body.module.inputs] == ["y", "v_shifted"]
+    assert not body.traits.stateful
+    assert dict(found.entry.traits.histories) == {"v": 1}
