@@ -30,11 +30,7 @@ from recdsl.diagnostics import Diagnostics, Label, Span
 from recdsl.ir import sizes
 from recdsl.ir.build import apply
 from recdsl.ir.expr import Expr, Read, Weight, reads, walk
-from recdsl.ir.module import (
-    Equation,
-    Input,
-    WeightSpec,
-)
+from recdsl.ir.module import Equation, Input, Item, WeightSpec
 from recdsl.ir.sizes import Size
 from recdsl.ir.types import Axis, Dim, ValueType
 from recdsl.parse import tree
@@ -309,7 +305,7 @@ class Block:
         return any(
             isinstance(each, Read) and each.value == name
             for item in self.made.items
-            for expr in ([item.expr] if isinstance(item, Equation) else [read for _, read in item.captured])
+            for expr in _expressions_of(item)
             for each in walk(expr)
         )
 
@@ -475,6 +471,13 @@ class Block:
         if "edge" in words:
             axes = (EDGE,)
         return ValueType(kind, () if "static" in words else axes, found), words, vocabulary
+
+
+def _expressions_of(item: Item) -> list[Expr]:
+    """What an equation computes and starts from, or a body captures."""
+    if isinstance(item, Equation):
+        return [item.expr] if item.init is None else [item.expr, item.init]
+    return [read for _, read in item.captured]
 
 
 def count_makers(value: tree.Expression, block: Block) -> int:
