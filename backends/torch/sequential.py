@@ -20,7 +20,7 @@ from recdsl.backends.torch.statements import comment, keep_history, remember
 
 from recdsl.emit.environment import render
 from recdsl.emit.names import safe_local
-from recdsl.emit.precedence import ATOM, BATCH, Text
+from recdsl.emit.precedence import ATOM, BATCH, SUM, Text
 from recdsl.ir.expr import Apply, Expr, Position, Read, walk
 from recdsl.ir.graph import results_of
 from recdsl.ir.module import Depth, Equation
@@ -119,8 +119,11 @@ class Loop:
     def _start(self, value: str, step: int) -> str:
         """The value `step` points outside, whole."""
         length = self.scope.lengths[self.axis]
-        edge = f"{length} + {step - 1}" if self.backwards and step > 1 else length if self.backwards else f"-{step}"
-        return first_value(self.scope, value, self.axis, edge)
+        if not self.backwards:
+            return first_value(self.scope, value, self.axis, f"-{step}")
+        if step == 1:
+            return first_value(self.scope, value, self.axis, length)
+        return first_value(self.scope, value, self.axis, f"{length} + {step - 1}", SUM)
 
     # ---- the whole past of what is being computed
 

@@ -38,10 +38,10 @@ def kept_past(scope: Scope, value: str) -> str:
     return name
 
 
-def first_value(scope: Scope, value: str, axis: str, position: str) -> str:
+def first_value(scope: Scope, value: str, axis: str, position: str, strength: int = UNARY) -> str:
     """The value at a point outside of the axis, whole."""
     inner = scope.inner(frozenset({axis}))
-    inner.positions[axis] = Text(position, (), "int", number=True, strength=UNARY)
+    inner.positions[axis] = Text(position, (), "int", number=True, strength=strength)
     printer = Printer(inner)
     equation = next((each for each in scope.module.equations() if each.id == value), None)
     init = equation.init if equation is not None else None
