@@ -72,9 +72,16 @@ def _start(start: str | None) -> str:
 
 def outside(printer: Printer, expr: Read) -> str | None:
     """The code for what a read finds outside, lined up with the value; None for zero."""
-    offsets = dict(expr.offsets)
-    around = {name: _moved(text, offsets.get(name, 0)) for name, text in printer.scope.positions.items()}
+    offsets, scope = dict(expr.offsets), printer.scope
+    known = {} if scope.axis is not None else {axis: _all_along(printer, expr, axis) for axis in offsets}
+    around = {name: _moved(text, offsets.get(name, 0)) for name, text in {**known, **scope.positions}.items()}
     return start_code(replace_positions(printer, around), expr.value, expr.type)
+
+
+def _all_along(printer: Printer, expr: Read, axis: str) -> Text:
+    """The positions along an axis of a whole value."""
+    length = printer.scope.whole(expr.type.axis(axis).length).code
+    return Text(f"torch.arange({length}{printer.scope.device})", (axis,), "int")
 
 
 def start_code(printer: Printer, value: str, type: ValueType) -> str | None:

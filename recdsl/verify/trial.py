@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from recdsl.ir.expr import Apply, Read, walk
 from recdsl.ir.module import Equation, Module
 from recdsl.verify.examples import Example
 from recdsl.verify.pair import Comparison, Pair, compare_gradients, compare_outputs
@@ -102,19 +103,25 @@ class Trial:
             yield Comparison(f"{what}: {name}", tensor, last.reshape(tensor.shape))
 
     def kept(self, state: Mapping[str, Any]) -> Inputs:
-        """The entries of a state that hold values of equations, by the equation."""
-        found = {each.id: state.get(each.id) for each in self.entry.equations() if each.type.axes}
-        equations = {each.id: each for each in self.entry.equations()}
-        return {
-            name: tensor
-            for name, tensor in found.items()
-            if isinstance(tensor, Tensor) and self._has_size(equations[name], tensor)
-        }
+        """The entries of a state that hold the last values of equations, by the equation."""
+        found: Inputs = {}
+        for equation in self.entry.equations():
+            tensor = state.get(equation.id)
+            if isinstance(tensor, Tensor) and equation.id not in self._renamed and self._has_size(equation, tensor):
+                found[equation.id] = tensor
+        return found
+
+    @cached_property
+    def _renamed(self) -> set[str]:
+        """The values whose whole past is kept, in a layout of its own."""
+        every = (each for equation in self.entry.equations() for each in walk(equation.expr))
+        renames = (each for each in every if isinstance(each, Apply) and each.operator == "rename")
+        return {read.value for rename in renames for read in walk(rename) if isinstance(read, Read)}
 
     def _has_size(self, equation: Equation, tensor: Tensor) -> bool:
         shape = self.pair.reference.scope.shape(equation.type.dims)
         inner = tuple(tensor.shape[tensor.ndim - len(shape) :])
-        return tensor.ndim in (len(shape) + 1, len(shape) + 2) and inner == shape
+        return bool(equation.type.axes) and tensor.ndim - len(shape) in (1, 2) and inner == shape
 
 
 def joined(before: tuple[Tensor, ...], after: tuple[Tensor, ...], along: list[bool]) -> tuple[Tensor, ...]:
