@@ -35,12 +35,19 @@ def compile_text(
     *,
     layer: str | None = None,
     settings: Settings = None,
+    schedule: str = "auto",
     dump_passes: Path | None = None,
 ) -> Compiled:
-    """The text of the compiled file, the name of its class, and the warnings. Raises ValueError for an unknown target."""
-    if target not in pipeline.TARGETS:
-        raise ValueError(f"there is no target {target!r}; there are {', '.join(pipeline.TARGETS)}")
-    return pipeline.compile_source(pipeline.load(program), target, layer, dict(settings or {}), dump_passes)
+    """The text of the compiled file, the name of its class, and the warnings. `schedule` forces an algorithm wherever it is
+    valid. Raises ValueError for an unknown target or schedule."""
+    _known("target", target, pipeline.TARGETS)
+    _known("schedule", schedule, pipeline.schedules())
+    return pipeline.compile_source(pipeline.load(program), target, layer, dict(settings or {}), dump_passes, schedule)
+
+
+def _known(kind: str, name: str, known: tuple[str, ...]) -> None:
+    if name not in known:
+        raise ValueError(pipeline.misnamed(kind, name, known))
 
 
 def compile(
@@ -49,22 +56,26 @@ def compile(
     *,
     layer: str | None = None,
     settings: Settings = None,
+    schedule: str = "auto",
     **sizes: int | float,
 ) -> type[nn.Module]:
     """The module class of a program. `sizes` become the defaults of its dims and numbers; `settings` are parameters by
-    name of any kind, booleans, strings and layers among them."""
+    name of any kind, booleans, strings and layers among them. `schedule` forces an algorithm wherever it is valid."""
     from recdsl.loader import load_module
 
-    compiled = compile_text(program, target, layer=layer, settings={**(settings or {}), **sizes})
+    compiled = compile_text(program, target, layer=layer, settings={**(settings or {}), **sizes}, schedule=schedule)
     made: type[nn.Module] = getattr(load_module(compiled.text, compiled.name), compiled.name)
     return made
 
 
-def explain(program: str | Path, *, layer: str | None = None, settings: Settings = None) -> Explanation:
-    """Which recurrences a program has, in which order each is computed and what that costs."""
+def explain(
+    program: str | Path, *, layer: str | None = None, settings: Settings = None, schedule: str = "auto"
+) -> Explanation:
+    """Which recurrences a program has, of which class, how each is computed, what that costs and whether it can grow."""
     from recdsl.explain import explain as explained
 
-    return explained(check(program, layer=layer, settings=settings).program)
+    _known("schedule", schedule, pipeline.schedules())
+    return explained(check(program, layer=layer, settings=settings).program, schedule)
 
 
 def verify(
@@ -74,11 +85,15 @@ def verify(
     layer: str | None = None,
     settings: Settings = None,
     examples: int = 6,
+    schedule: str | None = None,
 ) -> Report:
-    """What comparing the compiled module with the reference on random inputs finds."""
+    """What comparing the compiled module with the reference on random inputs finds, under one schedule or every valid one."""
     from recdsl.verify.equivalence import verify as verified
 
-    return verified(program, target, examples, layer=layer, settings=settings)
+    if schedule is not None:
+        _known("schedule", schedule, pipeline.schedules())
+    schedules = None if schedule is None else (schedule,)
+    return verified(program, target, examples, layer=layer, settings=settings, schedules=schedules)
 
 
 def reference(

@@ -38,6 +38,7 @@ class Setup:
     device: str
     dtype: str
     rounds: int
+    schedule: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,7 @@ class Report:
     dtype: str
     threads: int
     rounds: int
+    schedule: str
     rows: tuple[Row, ...]
 
     def to_json(self) -> dict[str, object]:
@@ -69,7 +71,8 @@ class Report:
     def __str__(self) -> str:
         given = ", ".join(f"{name} = {value:g}" for name, value in self.sizes.items())
         threads = f", {self.threads} threads" if self.device == "cpu" else ""
-        head = f"{self.name}({given}) on {self.device}{threads}, {self.dtype}, medians of {self.rounds}"
+        forced = "" if self.schedule == "auto" else f", schedule {self.schedule}"
+        head = f"{self.name}({given}) on {self.device}{threads}, {self.dtype}{forced}, medians of {self.rounds}"
         columns = ("inputs", "forward", "forward + backward", "points/s forward")
         return "\n".join([head, "", *_table([columns, *map(_cells, self.rows)])])
 
@@ -95,10 +98,12 @@ def bench(file: Path, target: str, layer: str | None, settings: Mapping[str, Set
     given = _sizes(module)
     dtype = _dtype(setup.dtype)
     device = _device(setup.device)
-    made = api.compile(file, target, layer=layer, settings=settings)(**given).to(device=device, dtype=dtype)
+    compiled = api.compile(file, target, layer=layer, settings=settings, schedule=setup.schedule)
+    made = compiled(**given).to(device=device, dtype=dtype)
     rows = tuple(_row(made, module, given, setup, length, device, dtype) for length in setup.lengths)
     shown = {name: float(value) for name, value in given.items()}
-    return Report(module.name, shown, setup.device, setup.dtype, torch.get_num_threads(), setup.rounds, rows)
+    threads = torch.get_num_threads()
+    return Report(module.name, shown, setup.device, setup.dtype, threads, setup.rounds, setup.schedule, rows)
 
 
 def _dtype(name: str) -> torch.dtype:

@@ -21,8 +21,6 @@ from recdsl.settings import Setting, parse_setting
 if TYPE_CHECKING:
     from recdsl.pipeline import Checked
 
-SCHEDULES = ("auto", "sequential")
-
 app = typer.Typer(
     name="recdsl",
     help="A compiler for recurrences: RDL programs in, one readable PyTorch file out.",
@@ -44,7 +42,7 @@ Settings = Annotated[
     typer.Option("--set", metavar="NAME=VALUE", help="Give a parameter a value. May be repeated.", show_default=False),
 ]
 Target = Annotated[str, typer.Option("--target", metavar="NAME", help="What to compile for: auto or torch.")]
-Schedule = Annotated[str, typer.Option("--schedule", metavar="NAME", help="Force an algorithm where it is valid.")]
+Schedule = Annotated[str, typer.Option("--schedule", metavar="NAME", help="Force an algorithm wherever it is valid.")]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -84,9 +82,9 @@ def compile_(
     """Compile a program into one Python file with a torch module."""
     from recdsl import api, files
 
-    _one_of(schedule, SCHEDULES, "schedule")
+    target, schedule = _known_target(target), _known_schedule(schedule)
     compiled = api.compile_text(
-        file, _known_target(target), layer=layer, settings=_settings(set_), dump_passes=dump_passes
+        file, target, layer=layer, settings=_settings(set_), schedule=schedule, dump_passes=dump_passes
     )
     _report(compiled.warnings)
     path = output or Path(_module_name(file.stem) + ".py")
@@ -112,11 +110,13 @@ def check(programs: Programs, as_json: Json = False) -> None:
 
 
 @app.command()
-def explain(file: Program, as_json: Json = False, layer: Layer = None, set_: Settings = None) -> None:
-    """Say which recurrences a program has and how each will run."""
+def explain(
+    file: Program, as_json: Json = False, layer: Layer = None, set_: Settings = None, schedule: Schedule = "auto"
+) -> None:
+    """Say which recurrences a program has, of which class, and how each will run."""
     from recdsl import api
 
-    explanation = api.explain(file, layer=layer, settings=_settings(set_))
+    explanation = api.explain(file, layer=layer, settings=_settings(set_), schedule=_known_schedule(schedule))
     if as_json:
         _print_json(explanation.to_json())
     else:
@@ -130,6 +130,10 @@ def verify(
     layer: Layer = None,
     set_: Settings = None,
     examples: Annotated[int, typer.Option("--examples", min=1, help="How many inputs to try.")] = 6,
+    schedule: Annotated[
+        str | None,
+        typer.Option("--schedule", metavar="NAME", help="The one schedule to test. Default: every valid one."),
+    ] = None,
 ) -> None:
     """Test a compiled program against the reference interpreter."""
     _needs_torch("verify")
@@ -137,8 +141,9 @@ def verify(
 
     gc.enable()
     known, settings = _known_target(target), _settings(set_)
+    chosen = None if schedule is None else _known_schedule(schedule)
     with _busy("comparing with the reference"):
-        report = api.verify(file, known, layer=layer, settings=settings, examples=examples)
+        report = api.verify(file, known, layer=layer, settings=settings, examples=examples, schedule=chosen)
     typer.echo(str(report))
     if not report.ok:
         raise typer.Exit(1)
@@ -155,6 +160,7 @@ def bench(
     device: Annotated[str, typer.Option("--device", help="A torch device.")] = "cpu",
     dtype: Annotated[str, typer.Option("--dtype", help="A torch dtype.")] = "float32",
     rounds: Annotated[int, typer.Option("--rounds", min=1, help="Timed rounds; medians are shown.")] = 7,
+    schedule: Schedule = "auto",
     as_json: Json = False,
 ) -> None:  # fmt: skip
     """Time a compiled program: forward, and forward with backward."""
@@ -162,7 +168,7 @@ def bench(
     from recdsl import bench as timing
 
     gc.enable()
-    setup = timing.Setup(batch, tuple(length or (64, 256)), device, dtype, rounds)
+    setup = timing.Setup(batch, tuple(length or (64, 256)), device, dtype, rounds, _known_schedule(schedule))
     report = timing.bench(file, _known_target(target), layer, _settings(set_), setup)
     if as_json:
         _print_json(report.to_json())
@@ -270,9 +276,17 @@ def _known_target(name: str) -> str:
     return _one_of(name, TARGETS, "target")
 
 
+def _known_schedule(name: str) -> str:
+    from recdsl.pipeline import schedules
+
+    return _one_of(name, schedules(), "schedule")
+
+
 def _one_of(name: str, known: Iterable[str], kind: str) -> str:
+    from recdsl.pipeline import misnamed
+
     if name not in known:
-        raise typer.BadParameter(f"there is no {kind} {name!r}; there are {', '.join(known)}", param_hint=f"--{kind}")
+        raise typer.BadParameter(misnamed(kind, name, known), param_hint=f"--{kind}")
     return name
 
 

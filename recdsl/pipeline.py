@@ -12,7 +12,7 @@ After each stage from `check` on the invariants of `recdsl.ir.invariants` hold; 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -56,8 +56,10 @@ def compile_source(
     layer: str | None = None,
     settings: dict[str, object] | None = None,
     dump_passes: Path | None = None,
+    schedule: str = "auto",
 ) -> Compiled:
-    """All stages: the text of one standalone file. Raises `RecdslError` with what the checker refuses.
+    """All stages: the text of one standalone file. Raises `RecdslError` with what the checker refuses, and for a `schedule`
+    that is valid for no recurrence.
 
     `dump_passes` is a directory that gets one file a stage.
     """
@@ -70,7 +72,7 @@ def compile_source(
     watch("check", checked.program)
     program = expand_gradients(checked.program)
     watch("expand", program)
-    plan = lower(program)
+    plan = lower(program, schedule)
     watch("lower", plan.program, plan)
     text = PRINTERS["torch" if target == "auto" else target]()(plan)
     name = class_names([each.module for each in plan.modules.values()])[program.main]
@@ -86,6 +88,19 @@ def _torch_printer() -> Callable[[ProgramPlan], str]:
 
 PRINTERS: dict[str, Callable[[], Callable[[ProgramPlan], str]]] = {"torch": _torch_printer}
 TARGETS = ("auto", *PRINTERS)
+
+
+def schedules() -> tuple[str, ...]:
+    """The names that a schedule may have: `auto`, or that of one algorithm."""
+    from recdsl.lower.algorithms import NAMES
+
+    return ("auto", *NAMES)
+
+
+def misnamed(kind: str, name: str, known: Iterable[str]) -> str:
+    """What is said of a target or a schedule that there is not."""
+    close = nearest(name, known)
+    return f"there is no {kind} {name!r}; " + (f"did you mean {close}?" if close else f"there are {', '.join(known)}")
 
 
 @dataclass(slots=True)

@@ -14,12 +14,12 @@ FAILURES = sorted((Path(__file__).parent / "verify" / "failures").glob("*.rdl"))
 
 @pytest.mark.parametrize("spec", SPECS, ids=lambda each: each.stem)
 def test_spec(spec: Path) -> None:
-    assert_equivalent(spec, examples=3)
+    assert_equivalent(spec, examples=3, schedules=["auto"])
 
 
 @pytest.mark.parametrize("program", FAILURES, ids=lambda each: each.stem)
 def test_program_that_once_failed(program: Path) -> None:
-    assert_equivalent(program, examples=4)
+    assert_equivalent(program, examples=4, schedules=["auto"])
 
 
 @pytest.mark.long

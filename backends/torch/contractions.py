@@ -70,6 +70,16 @@ def _separate(printer: Printer, expr: Apply, x: Text, parts: tuple[tuple[Dim, ..
     return Text(text.code, (*lead, *(dim.name for dim in into)), "real", text.strength)
 
 
+def matrix(printer: Printer, expr: Apply) -> Text:
+    """The weight of a linear map as a value."""
+    rows, columns, per = (dims(expr.attribute(key)) for key in ("rows", "columns", "per"))
+    turned = bool(expr.attribute("transposed"))
+    sides = (rows,) if expr.attribute("bias") else (columns, rows) if turned else (rows, columns)
+    groups = (per, *sides) if per else sides
+    labels = tuple(dim.name for group in groups for dim in group)
+    return Text(_folded(printer, expr, 0, groups), labels, expr.type.kind)
+
+
 def _folded(printer: Printer, expr: Apply, index: int, groups: tuple[tuple[Dim, ...], ...]) -> str:
     """A weight with its groups of dims taken apart."""
     code = printer.text(expr.operands[index]).code
@@ -85,4 +95,4 @@ def _sizes(printer: Printer, group: tuple[Dim, ...]) -> str:
     return f"({', '.join(printer.scope.whole(dim.size).code for dim in group)})"
 
 
-PRINTERS: dict[str, Callable[[Printer, Apply], Text]] = {"linear": linear}
+PRINTERS: dict[str, Callable[[Printer, Apply], Text]] = {"linear": linear, "matrix": matrix}

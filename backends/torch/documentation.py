@@ -31,6 +31,11 @@ class Documentation:
         lines += ["", *self.shapes()]
         if self.owner.plan.traits.stateful:
             lines += ["", f"state: {', '.join(self._state_shapes())}"]
+        if self.owner.solves:
+            lines += [
+                "",
+                "solves: for each recurrence the iterations of the last call, and the rows that had to be computed point by point",
+            ]
         return [part for line in lines for part in textwrap.wrap(line, LINE_LENGTH - 8) or [""]]
 
     def shapes(self) -> list[str]:

@@ -128,7 +128,8 @@ class Printer:
         if like is not None and kind is None and type.kind == "real":
             code = f"{like}.new_{plain}({shape})" if plain else f"{like}.new_full({shape}, {text.code})"
         else:
-            dtype = kind or ("torch.complex128" if type.kind == "complex" else self.scope.dtype)
+            number = self.scope.dtype
+            dtype = kind or (f"torch.promote_types({number}, torch.complex64)" if type.kind == "complex" else number)
             values = f"torch.{plain}({shape}" if plain else f"torch.full({shape}, {text.code}"
             code = f"{values}, dtype={dtype}{self.scope.device})"
         return Text(code, tuple(order), type.kind)

@@ -52,6 +52,8 @@ class Init:
             self.scope.line(f"self.{safe(external.name)}: Callable[..., Any] | None = None")
         if self.owner.origin:
             self.scope.line('self.register_buffer("origin", torch.empty(0), persistent=False)')
+        if self.owner.solves:
+            self.scope.line("self.solves: dict[str, dict[str, int]] = {}")
         return self.scope.lines
 
     # ---- parameters

@@ -11,13 +11,41 @@ from recdsl.backends.torch.scope import File
 from recdsl.emit.environment import render
 from recdsl.emit.format import format_python
 from recdsl.emit.names import class_names
+from recdsl.emit.unused import without_unused
 from recdsl.lower.plan import ProgramPlan
 
-# Helpers in the order in which they stand in the file: name, what of it is needed with it, and by what it is known to be used.
+# Helpers in the order in which they stand in the file.
 HELPERS = (
     "whole", "wide", "inverse", "constant", "scaled", "Weights", "expect", "expect_tokens", "bound", "quantise", "largest", "normalise",
-    "Steps", "convolve", "shift", "Waves", "Graph", "by", "check_path", "chain", "visit", "begin",
+    "Steps",
+    "two_level", "diagonal", "interleaved", "folded", "flipped", "rank_one_chunks", "rank_one", "rank_one_gated",
+    "delta_chunks", "delta", "delta_gated", "block", "powers", "fourier",
+    "matrix_messages", "extreme", "extreme_matrix", "logsum", "logsum_matrix", "any_of", "clamped", "mobius", "automaton",
+    "stepwise", "newton",
+    "convolve", "shift", "Waves", "Graph", "by", "check_path", "chain", "visit", "begin",
 )  # fmt: skip
+NEEDS = {  # what else a helper needs
+    "inverse": ("wide",),
+    "chain": ("check_path",),
+    "interleaved": ("diagonal",),
+    "folded": ("diagonal", "wide"),
+    "rank_one": ("rank_one_chunks",),
+    "rank_one_gated": ("rank_one_chunks",),
+    "delta": ("delta_chunks",),
+    "powers": ("two_level",),
+    "stepwise": ("two_level",),
+    "newton": ("stepwise", "two_level"),
+    "fourier": ("two_level",),
+    "delta_gated": ("delta_chunks",),
+    "extreme": ("two_level",),
+    "extreme_matrix": ("two_level", "matrix_messages"),
+    "logsum": ("two_level",),
+    "logsum_matrix": ("two_level", "matrix_messages"),
+    "any_of": ("two_level",),
+    "clamped": ("two_level",),
+    "mobius": ("two_level",),
+    "automaton": ("two_level",),
+}
 FILES = {"Weights": "weights", "Steps": "steps", "Graph": "graph", "Waves": "waves"}
 BY = ("sum", "mean", "max", "min", "prod", "logsumexp", "softmax")
 
@@ -28,8 +56,10 @@ def print_program(plan: ProgramPlan) -> str:
     file = File(plan, class_names(modules))
     classes = [print_class(class_of(file, each)) for each in plan.modules.values()]
     body = "\n\n".join(classes)
+    for name in tuple(file.helpers):
+        file.helpers.update(NEEDS.get(name, ()))
     helpers = [_helper(file, name, body) for name in HELPERS if _needed(file, name, body)]
-    text = "\n\n".join([*helpers, *classes])
+    text = without_unused("\n\n".join([*helpers, *classes]), frozenset(file.classes.values()))
     context: dict[str, object] = {
         "source": _source_name(plan),
         "parts": text,
@@ -54,10 +84,6 @@ def _ambiguous(plan: ProgramPlan) -> bool:
 def _needed(file: File, name: str, body: str) -> bool:
     if name == "by":
         return any(f"{each}_by" in file.helpers for each in BY)
-    if name == "wide":
-        return name in file.helpers or "inverse" in file.helpers
-    if name == "check_path":
-        return name in file.helpers or "chain" in file.helpers
     return name in file.helpers or (name == "Graph" and "Graph(" in body)
 
 
@@ -78,11 +104,15 @@ def _steps_parts(file: File, body: str) -> dict[str, object]:
     """The methods of `Steps` that are called."""
     called = (
         "cut",
+        "behind",
         "some",
         "counts",
         "pick",
         "shift",
         "at",
+        "breaks",
+        "restart",
+        "final",
         "last",
         "ages",
         "reach",
@@ -96,12 +126,11 @@ def _steps_parts(file: File, body: str) -> dict[str, object]:
     parts["cut"] = parts["cut"] or parts["some"]
     parts["rows"] = "visit" in file.helpers
     parts["inside"] = "convolve" in file.helpers
-    parts["around"] = parts["shift"] or parts["at"] or parts["inside"]
+    parts["around"] = parts["shift"] or parts["at"] or parts["inside"] or parts["breaks"] or parts["restart"]
     parts["together"] = parts["only"] or parts["so_far"] or parts["partners"]
     parts["history"] = parts["reach"] or parts["together"]
     parts["keep"] = "steps.keep" in body
     parts["end"] = parts["last"] or parts["ages"] or "steps.end" in body
-    parts["final"] = parts["last"]
     return parts
 
 

@@ -72,10 +72,20 @@ def _start(start: str | None) -> str:
 
 def outside(printer: Printer, expr: Read) -> str | None:
     """The code for what a read finds outside, lined up with the value; None for zero."""
+    return start_code(_behind(printer, expr), expr.value, expr.type)
+
+
+def outside_text(printer: Printer, expr: Read) -> Text | None:
+    """The same with the dimensions that it has."""
+    return start_text(_behind(printer, expr), expr.value, expr.type)
+
+
+def _behind(printer: Printer, expr: Read) -> Printer:
+    """A printer that stands at the positions of a read outside."""
     offsets, scope = dict(expr.offsets), printer.scope
     known = {} if scope.axis is not None else {axis: _all_along(printer, expr, axis) for axis in offsets}
     around = {name: _moved(text, offsets.get(name, 0)) for name, text in {**known, **scope.positions}.items()}
-    return start_code(replace_positions(printer, around), expr.value, expr.type)
+    return replace_positions(printer, around)
 
 
 def _all_along(printer: Printer, expr: Read, axis: str) -> Text:
@@ -86,12 +96,18 @@ def _all_along(printer: Printer, expr: Read, axis: str) -> Text:
 
 def start_code(printer: Printer, value: str, type: ValueType) -> str | None:
     """What stands outside of a value, at the positions of the printer; None for zero."""
-    scope = printer.scope
-    equation = next((each for each in scope.module.equations() if each.id == value), None)
-    if equation is None or equation.init is None:
+    text = start_text(printer, value, type)
+    if text is None:
         return "False" if type.kind == "bool" else None
-    text = printer.cast(printer.text(equation.init), type.kind)
-    return text.code if text.number else aligned(text, scope.labels(type)).code
+    return text.code if text.number else aligned(text, printer.scope.labels(type)).code
+
+
+def start_text(printer: Printer, value: str, type: ValueType) -> Text | None:
+    """The same with the dimensions that it has; None for zero and for false."""
+    equation = next((each for each in printer.scope.module.equations() if each.id == value), None)
+    if equation is None or equation.init is None:
+        return None
+    return printer.cast(printer.text(equation.init), type.kind)
 
 
 def replace_positions(printer: Printer, positions: dict[str, Text]) -> Printer:

@@ -55,6 +55,7 @@ class Class:
     updates: dict[str, str] = field(default_factory=dict)  # what each entry of the state becomes, by its key
     numbers: set[str] = field(default_factory=set)  # parameters that are read after `__init__`
     origin: bool = False  # whether an empty buffer has to say device and dtype
+    solves: bool = False  # whether an attribute says what solving took
 
     @property
     def module(self) -> Module:

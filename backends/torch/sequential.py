@@ -16,7 +16,7 @@ from recdsl.backends.torch.precision import narrowed, wide_states
 from recdsl.backends.torch.reads import base_name, outside
 from recdsl.backends.torch.scope import Scope
 from recdsl.backends.torch.starts import first_value, kept_past
-from recdsl.backends.torch.statements import comment, keep_history, remember
+from recdsl.backends.torch.statements import comment, keep_history, read_here, remember
 
 from recdsl.emit.environment import render
 from recdsl.emit.names import safe_local
@@ -309,7 +309,9 @@ class Loop:
                 scope.line(f"{whole} = torch.stack({order}, {at})")
             if stateful:
                 keep_history(scope, track.value)
-            if kept:
+            if kept and stateful and not read_here(scope, track.value):
+                name = whole
+            elif kept:
                 cut = f":-{reach}" if self.backwards else f"{reach}:"
                 narrow = f".to({scope.dtype})" if track.value in self.wide else ""
                 scope.line(f"{name} = {whole}[{':, ' * at}{cut}]{narrow}")

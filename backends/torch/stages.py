@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from recdsl.backends.torch import depth, graphs, grids, sequential
+from recdsl.backends.torch import depth, graphs, grids, sequential, solve
 from recdsl.backends.torch.expressions import Printer
 from recdsl.backends.torch.reads import base_name
 from recdsl.backends.torch.scope import Scope
@@ -30,6 +30,8 @@ def statement(scope: Scope, stage: Stage) -> None:
 
 def recurrence(scope: Scope, stage: Recurrence) -> None:
     match scope.module.domain:
+        case _ if stage.solve is not None:
+            solve.statement(scope, stage)
         case "graph":
             graphs.statement(scope, stage)
         case _ if _along_one_axis(scope, stage):

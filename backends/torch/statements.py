@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from recdsl.backends.torch.expressions import Printer
 from recdsl.backends.torch.layout import permuted
 from recdsl.backends.torch.reads import base_name, replace_positions, start_code
@@ -11,7 +13,9 @@ from recdsl.backends.torch.starts import kept_past
 from recdsl.emit.names import safe_local
 from recdsl.emit.precedence import BATCH, Text
 from recdsl.ir.expr import Read
+from recdsl.ir.graph import results_of
 from recdsl.ir.module import Depth, Equation
+from recdsl.rewrite.order import item_reads
 
 
 def settled(printer: Printer, equation: Equation, text: Text) -> Text:
@@ -51,7 +55,7 @@ def remember(scope: Scope, value: str) -> None:
     """Put the kept past in front of a value, for reads at shifts, windows and whole histories; say what is kept next."""
     if not scope.stateful:
         return
-    owner, local = scope.owner, scope.values[value]
+    owner = scope.owner
     histories = dict(owner.plan.traits.histories)
     if value in histories:
         if value not in scope.tracks:
@@ -59,6 +63,12 @@ def remember(scope: Scope, value: str) -> None:
             past = f"{past}.unsqueeze(1)" if histories[value] == 1 else past
             scope.tracks[value] = _joined(scope, value, past, "track")
         keep_history(scope, value)
+    remember_more(scope, value)
+
+
+def remember_more(scope: Scope, value: str) -> None:
+    """The same for windows and whole histories alone."""
+    owner = scope.owner
     if value in owner.windows:
         key = owner.kept["window", value]
         track = _joined(scope, value, f'state["{key}"]', "window")
@@ -67,8 +77,21 @@ def remember(scope: Scope, value: str) -> None:
     if value in owner.plan.traits.caches:
         key = owner.kept["cache", value]
         whole = _joined(scope, value, f'state["{key}"]', "all")
-        scope.caches[value] = Text(whole, local.labels, local.kind)
+        scope.caches[value] = replace(scope.values[value], code=whole)
         owner.updates[key] = f"steps.last({whole}, {whole}.shape[1])"
+
+
+def read_here(scope: Scope, value: str) -> bool:
+    """Whether somebody reads a value at its own point, or gets it as a result; reads at shifts have its track."""
+    traits = scope.owner.plan.traits
+    if value in scope.results or value in traits.caches or value in scope.owner.windows:
+        return True
+    for item in scope.module.items:
+        if value not in results_of(item) and any(
+            each.value == value and not any(amount for _, amount in each.offsets) for each in item_reads(item)
+        ):
+            return True
+    return False
 
 
 def keep_history(scope: Scope, value: str) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from recdsl.diagnostics import Span
 from recdsl.ir import sizes
-from recdsl.ir.expr import Apply, Call, Expr, Position, Read, walk
+from recdsl.ir.expr import Apply, Call, Const, Expr, Position, Read, walk
 from recdsl.ir.module import External, Input, Instance, Item, Output, Parameter, WeightSpec
 from recdsl.ir.sizes import Size
 from recdsl.ir.types import Axis, Dim
@@ -15,9 +15,13 @@ EDGE = Axis("edge", sizes.axis_length("edge"))
 
 
 def makes_whole_numbers(expr: Expr) -> bool:
-    """Whether whole numbers in an expression come from positions, tokens or argmax, and not from literals alone."""
+    """Whether whole numbers in an expression come from positions, tokens or argmax, and not from literals alone.
+
+    A constant with axes or dims stands for such a value of which not all operands are known yet.
+    """
     return any(
         isinstance(each, Position)
+        or (isinstance(each, Const) and each.type.kind == "int" and bool(each.type.axes or each.type.dims))
         or (isinstance(each, Read) and each.type.kind == "int")
         or (isinstance(each, Apply) and each.operator == "argmax")
         or (isinstance(each, Call) and each.type.kind == "int")

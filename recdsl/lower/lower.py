@@ -6,69 +6,131 @@ In: a program without `grad`. Out: a `ProgramPlan`; nothing in it is computed th
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
+import networkx as nx
+
+from recdsl.ir.expr import Read, reads
 from recdsl.ir.graph import node_of, results_of
-from recdsl.ir.module import Depth, Item, Module, Program
+from recdsl.ir.module import Item, Module, Program
 from recdsl.lower.captured import shift_outside
-from recdsl.lower.plan import ModulePlan, ProgramPlan, Stage, Whole
+from recdsl.lower.parallel import Parallel, Solves, parallelise
+from recdsl.lower.plan import ModulePlan, ProgramPlan, Solve, Stage, Whole
 from recdsl.lower.separate import separate
 from recdsl.lower.sequential import sequential
 from recdsl.lower.traits import callees_first, traits
 from recdsl.rewrite.hoist import hoist
-from recdsl.rewrite.order import inline_between, item_reads, ordered_components
+from recdsl.rewrite.order import body_results, inline_between, item_reads, ordered_components
 
 
-def lower(program: Program) -> ProgramPlan:
-    """The stages of every module that the entry point needs."""
-    program = hoist(separate(_pruned(shift_outside(program))))
+def lower(program: Program, schedule: str = "auto") -> ProgramPlan:
+    """The stages of every module that the entry point needs. `schedule` forces an algorithm wherever it is valid.
+
+    Raises RecdslError (R5xx) where it is valid nowhere.
+    """
+    return planned(parallelise(prepared(program), schedule))
+
+
+def prepared(program: Program) -> Program:
+    """The program as its recurrences are classified: without what no output needs, a name for each value whose past is kept."""
+    return separate(_pruned(shift_outside(program)))
+
+
+def planned(parallel: Parallel) -> ProgramPlan:
+    """The stages of a program whose recurrences have their algorithms."""
+    program, solves = parallel.program, parallel.solves
+    solved = {
+        key: frozenset(state for each in own if each.roles for state in each.states) for key, own in solves.items()
+    }
+    program = _pruned(hoist(program, solved), solves)
     known = traits(program)
     plans = {
-        module.key: ModulePlan(module, tuple(_stages(module, program)), known[module.key])
+        module.key: ModulePlan(
+            module, tuple(Stages(module, program, solves.get(module.key, ())).all()), known[module.key]
+        )
         for module in callees_first(program)
     }
     return ProgramPlan(program, plans)
 
 
-def _pruned(program: Program) -> Program:
+def _pruned(program: Program, solves: Solves | None = None) -> Program:
     """The program without items that no output needs."""
     for module in program.modules.values():
         inlined = inline_between(module, program)
-        program = program.with_module(replace(inlined, items=_needed(inlined, program)))
+        own = (solves or {}).get(module.key, ())
+        program = program.with_module(replace(inlined, items=_needed(inlined, program, own)))
     return program
 
 
-def _needed(module: Module, program: Program) -> tuple[Item, ...]:
+def _needed(module: Module, program: Program, solves: tuple[Solve, ...]) -> tuple[Item, ...]:
     producer = {value: item for item in module.items for value in results_of(item)}
-    wanted = {output.value for output in module.outputs} | _wanted_outside(module, program)
+    wanted = {output.value for output in module.outputs} | body_results(module, program)
     needed: set[str] = set()
     while wanted:
         item = producer.get(wanted.pop())
         if item is not None and node_of(item) not in needed:
             needed.add(node_of(item))
             wanted.update(each.value for each in item_reads(item))
+            wanted.update(each.value for each in _coefficients(item, solves))
     return tuple(item for item in module.items if node_of(item) in needed)
 
 
-def _wanted_outside(module: Module, program: Program) -> set[str]:
-    """Values of a body that the depth item around it takes out."""
-    wanted: set[str] = set()
-    for around in program.modules.values():
-        for item in around.items:
-            if isinstance(item, Depth) and item.body == module.key:
-                wanted.update(carry.body_out for carry in item.carried)
-                wanted.update({item.until} if item.until is not None else ())
-    return wanted
+def _coefficients(item: Item, solves: tuple[Solve, ...]) -> Iterator[Read]:
+    """What the algorithm that computes an item reads beside it."""
+    for solve in solves:
+        if node_of(item) in solve.states:
+            yield from (each for _, role in solve.roles for each in reads(role))
+        yield from (
+            each for reading in solve.readings if reading.result == node_of(item) for each in reads(reading.query)
+        )
 
 
-def _stages(module: Module, program: Program) -> Iterator[Stage]:
-    items = {node_of(item): item for item in module.items}
-    for component in ordered_components(module, program):
-        group = tuple(items[name] for name in component.items)
-        if component.recurrent:
-            others = [item for item in module.items if node_of(item) not in component.items]
+@dataclass(slots=True)
+class Stages:
+    """The stages of one module. What is read of a solved state belongs to its stage."""
+
+    module: Module
+    program: Program
+    solves: tuple[Solve, ...]
+
+    def all(self) -> Iterator[Stage]:
+        items = {node_of(item): item for item in self.module.items}
+        for names, vector in self._groups():
+            group = tuple(items[name] for name in names)
+            if vector is None:
+                yield from (Whole(item) for item in group)
+                continue
+            others = [item for item in self.module.items if node_of(item) not in names]
             read = {each.value for item in others for each in item_reads(item)}
-            read |= {output.value for output in module.outputs} | _wanted_outside(module, program)
-            yield sequential(module, group, component.vector, frozenset(read))
-        else:
-            yield from (Whole(item) for item in group)
+            read |= {output.value for output in self.module.outputs} | body_results(self.module, self.program)
+            stage = sequential(self.module, group, vector, frozenset(read))
+            solve = self._solve(names)
+            yield stage if solve is None else replace(stage, algorithm=solve.algorithm, solve=solve)
+
+    def _solve(self, names: tuple[str, ...]) -> Solve | None:
+        return next((each for each in self.solves if set(each.states) & set(names)), None)
+
+    def _groups(self) -> Iterator[tuple[tuple[str, ...], tuple[int, ...] | None]]:
+        """Items that are computed together, in order: the components, each with what is read of its states."""
+        found = ordered_components(self.module, self.program)
+        present = {node_of(item) for item in self.module.items}
+        readings = {
+            each.result: solve.states[0] for solve in self.solves for each in solve.readings if each.result in present
+        }
+        home = {name: place for place, each in enumerate(found) for name in each.items}
+        joined = {home[result]: home[state] for result, state in readings.items()}
+        items = {node_of(item): item for item in self.module.items}
+        results = {value: name for name, item in items.items() for value in results_of(item)}
+        needs: nx.DiGraph[int] = nx.DiGraph()
+        needs.add_nodes_from(place for place in range(len(found)) if place not in joined)
+        for name, item in items.items():
+            reader = joined.get(home[name], home[name])
+            for read in (*item_reads(item), *_coefficients(item, self.solves)):
+                if read.value in results:
+                    source = joined.get(home[results[read.value]], home[results[read.value]])
+                    if source != reader:
+                        needs.add_edge(source, reader)
+        for place in nx.lexicographical_topological_sort(needs):
+            own = found[place]
+            extra = tuple(found[each].items[0] for each, state in joined.items() if state == place)
+            yield (*own.items, *extra), own.vector if own.recurrent else None

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from recdsl.ir.expr import Expr
 from recdsl.ir.module import Item, Module, Program
 
 
@@ -33,9 +34,41 @@ class Recurrence:
     vector: tuple[int, ...]
     reach: tuple[tuple[str, int], ...]
     kept: tuple[str, ...]
+    solve: Solve | None = None
 
 
 Stage = Whole | Recurrence
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """`result = Σ_keys query * state`, with the state after the point, or `before` it."""
+
+    result: str
+    state: str
+    query: Expr
+    before: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Solve:
+    """How an algorithm computes the `states` of a recurrence, for all points at once.
+
+    `offset` is that of the reads along the axis, negative when the recurrence looks back. `roles` are the coefficients by what
+    they are to the algorithm, mostly leaves: the value of an equation, a weight, a number. `readings` are all that is read of a matrix
+    state that is never whole, `keys` and `values` are then its dims on both sides. Every algorithm documents its roles.
+    """
+
+    algorithm: str
+    states: tuple[str, ...]
+    offset: int
+    roles: tuple[tuple[str, Expr], ...]
+    readings: tuple[Reading, ...] = ()
+    keys: tuple[str, ...] = ()
+    values: tuple[str, ...] = ()
+
+    def role(self, name: str) -> Expr:
+        return dict(self.roles)[name]
 
 
 @dataclass(frozen=True, slots=True)

@@ -129,6 +129,7 @@ SPECIAL: dict[str, Callable[[Frame, Apply, Point], Tensor]] = {
     "cumsum": along,
     "topk": along,
     "linear": windows.linear,
+    "matrix": windows.matrix,
     "conv": windows.conv,
     "rename": shapes.rename,
     "pick": shapes.pick,

@@ -63,6 +63,13 @@ def contract(
     return frame.typed(y, tuple([renamed.get(name, name) for name in result]), expr.type)
 
 
+def matrix(frame: Frame, expr: Apply, point: Point) -> Tensor:
+    """A weight `[per..., rows..., columns...]` (`transposed`: `[per..., columns..., rows...]`) as a value."""
+    per, rows, columns = (tuple([d.name for d in dims(expr.attribute(key))]) for key in ("per", "rows", "columns"))
+    order = (*per, *columns, *rows) if expr.attribute("transposed") else (*per, *rows, *columns)
+    return line_up(frame.eval(expr.operands[0], point), order, expr.type.dim_names)
+
+
 def pool(frame: Frame, expr: Apply, point: Point) -> Tensor:
     """maxpool and avgpool: windows side by side along all axes."""
     x, axes = expr.operands[0], names(expr.attribute("axes"))

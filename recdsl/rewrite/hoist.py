@@ -11,6 +11,7 @@ state) stay inside, because they would cost more memory than they save work; equ
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from recdsl.ir.expr import Apply, Call, Const, Expr, Number, Position, Read, Weight, operands, walk
@@ -21,21 +22,21 @@ from recdsl.rewrite.order import ordered_components
 _RANDOM = frozenset({"dropout", "noise", "extern"})  # two of these are never the same
 
 
-def hoist(program: Program) -> Program:
-    """The program with every module hoisted."""
+def hoist(program: Program, solved: Mapping[str, frozenset[str]] | None = None) -> Program:
+    """The program with every module hoisted, but for components with `solved` values (by the key of the module)."""
     for module in program.modules.values():
-        program = program.with_module(_hoist_module(module, program))
+        program = program.with_module(_hoist_module(module, program, (solved or {}).get(module.key, frozenset())))
     return program
 
 
-def _hoist_module(module: Module, program: Program) -> Module:
+def _hoist_module(module: Module, program: Program, solved: frozenset[str]) -> Module:
     items = {node_of(item): item for item in module.items}
     taken = {given.name for given in module.inputs} | {each for item in module.items for each in results_of(item)}
     taken |= {spec.path.split(".")[0] for spec in module.weights} | {each.path for each in module.instances}
     moved: list[Item] = []
     for component in ordered_components(module, program):
         group = [items[name] for name in component.items]
-        if component.recurrent:
+        if component.recurrent and not solved & set(component.items):
             inside = frozenset(each for item in group for each in results_of(item))
             lift = _Lift(module, inside, taken)
             group = [lift.equation(item) if isinstance(item, Equation) else item for item in group]

@@ -19,7 +19,7 @@ from recdsl.diagnostics import Diagnostic, Label, RecdslError
 from recdsl.ir import sizes
 from recdsl.ir.build import apply, const, number
 from recdsl.ir.expr import Apply, Attribute, Call, Const, Expr, Number, Position, Read, Weight
-from recdsl.ir.module import Depth, Equation, Module, Program
+from recdsl.ir.module import Depth, Equation, Input, Module, Program
 from recdsl.ir.operators.shared import sized_like
 from recdsl.ir.sizes import Size
 from recdsl.ir.types import Axis, Dim, ValueType
@@ -140,9 +140,11 @@ class _Body:
     def _type(self, of: ValueType) -> ValueType:
         return replace(of, dims=tuple(self._dim(dim) for dim in of.dims))
 
-    def _bound(self, operand: Expr) -> Expr:
-        """An operand with the dims that the callee's stand for merged or renamed."""
+    def _bound(self, operand: Expr, given: Input) -> Expr:
+        """An operand with the dims that those of its input stand for merged or renamed."""
         for bound in self.call.bound:
+            if bound.dim not in given.type.dim_names:
+                continue
             outer, inner = tuple(dim.name for dim in bound.stands_for), self.dims[bound.dim]
             if outer == (inner.name,) or not outer or not all(name in operand.type.dim_names for name in outer):
                 continue
@@ -177,7 +179,7 @@ class _Body:
     def _make_value(self, name: str) -> Expr:
         for position, given in enumerate(self.callee.inputs):
             if given.name == name:
-                return self._named(self._bound(self.call.operands[position]))
+                return self._named(self._bound(self.call.operands[position], given))
         equation = next(each for each in self.callee.equations() if each.id == name)
         return self._named(self._expr(equation.expr), self._type(equation.type))
 

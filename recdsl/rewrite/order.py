@@ -25,6 +25,17 @@ def item_reads(item: Item) -> Iterator[Read]:
             yield from (carry.start for carry in item.carried)
 
 
+def body_results(module: Module, program: Program) -> set[str]:
+    """Values of a body that the depth item around it takes out."""
+    wanted: set[str] = set()
+    for around in program.modules.values():
+        for item in around.items:
+            if isinstance(item, Depth) and item.body == module.key:
+                wanted.update(carry.body_out for carry in item.carried)
+                wanted.update({item.until} if item.until is not None else ())
+    return wanted
+
+
 def _reads(expr: Expr) -> Iterator[Read]:
     return (each for each in walk(expr) if isinstance(each, Read))
 

@@ -1,6 +1,7 @@
 """Tests by random programs and inputs: the strategies, and the comparison of compiled modules with the reference.
 
 programs(domains, limits)    a hypothesis strategy of program texts that pass the checker
+recurrent_programs(limits)   a strategy of programs that are made of recurrences of the known classes
 inputs(program)              a strategy of examples: lengths of axes, documents, graphs
 assert_equivalent(source)    raises where a compiled module and the reference differ
 verify(source)               the same as a report
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from recdsl.verify.examples import Example as Example
     from recdsl.verify.examples import inputs as inputs
     from recdsl.verify.generate import programs as programs
+    from recdsl.verify.generate import recurrent_programs as recurrent_programs
     from recdsl.verify.pair import Subject as Subject
     from recdsl.verify.scene import Limits as Limits
 
@@ -30,6 +32,7 @@ _HOMES = {
     "assert_equivalent": "equivalence",
     "inputs": "examples",
     "programs": "generate",
+    "recurrent_programs": "generate",
     "replay": "equivalence",
     "verify": "equivalence",
 }

@@ -15,17 +15,19 @@ import torch
 
 from recdsl.ir.expr import Apply, Call, Expr, Read, walk
 from recdsl.ir.module import Depth, Module, Program
+from recdsl.verify import narrow
 from recdsl.verify.pair import Comparison, compare_outputs, results
 from recdsl.verify.trial import Trial, joined
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """`name` is shown; `applies` tells whether a program has what is compared."""
+    """`name` is shown; `applies` tells whether a program has what is compared; `once`: on the first example only."""
 
     name: str
     compare: Callable[[Trial], Iterator[Comparison]]
     applies: Callable[[Program], bool]
+    once: bool = False
 
 
 def forward(trial: Trial) -> Iterator[Comparison]:
@@ -197,4 +199,6 @@ CHECKS = (
     Check("start", start, _is_causal),
     Check("path", path, _has_path),
     Check("training", training, _has_statistics),
+    Check("float32", narrow.float32, narrow.is_continuous, once=True),
+    Check("bfloat16", narrow.bfloat16, narrow.has_no_complex, once=True),
 )

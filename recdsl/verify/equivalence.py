@@ -3,6 +3,7 @@ raises where they differ, with a small reproduction."""
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,8 +12,9 @@ from pathlib import Path
 from recdsl.settings import Setting
 from recdsl.verify.checks import CHECKS, Check
 from recdsl.verify.examples import Example, some_examples
-from recdsl.verify.pair import Comparison, Pair, Subject, make_pair
-from recdsl.verify.tolerance import RELATIVE, as_numbers, error
+from recdsl.verify.known import Known
+from recdsl.verify.pair import Comparison, Pair, Subject, make_pairs
+from recdsl.verify.tolerance import as_numbers, error
 from recdsl.verify.trial import RefusedError, Trial
 
 EXAMPLES = 6
@@ -34,6 +36,7 @@ class Report:
 
     name: str
     target: str
+    schedules: tuple[str, ...]
     sizes: dict[str, int | float]
     examples: int
     lines: tuple[Line, ...]
@@ -49,7 +52,9 @@ class Report:
         rows = [("check", "compared", "largest error"), *(_row(line) for line in self.lines)]
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         table = [f"{a.ljust(widths[0])}  {b.rjust(widths[1])}  {c}".rstrip() for a, b, c in rows]
-        return "\n".join([head, "", *table, *(["", self.failure] if self.failure else [])])
+        return "\n".join(
+            [head, f"schedules: {', '.join(self.schedules)}", "", *table, *(["", self.failure] if self.failure else [])]
+        )
 
 
 def _row(line: Line) -> tuple[str, str, str]:
@@ -58,8 +63,9 @@ def _row(line: Line) -> tuple[str, str, str]:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """What is wrong, in which check and on which example; `cause` where the compiled module raised something."""
+    """What is wrong with which pair, in which check and on which example; `cause` where the compiled module raised something."""
 
+    pair: Pair
     check: Check
     example: Example
     text: str
@@ -93,11 +99,13 @@ def verify(
     *,
     layer: str | None = None,
     settings: Mapping[str, Setting] | None = None,
+    schedules: Iterable[str] | None = None,
 ) -> Report:
-    """Compare on `examples` inputs; the first failure ends it. Raises `RecdslError` for a program that is none."""
+    """Compare on `examples` inputs, under some schedules or every valid one; the first failure ends it. Raises `RecdslError` for
+    a program that is none, and for a schedule that is valid nowhere in it."""
     subject = Subject(source, target, layer, settings)
-    pair = make_pair(subject)
-    return _compared(subject, pair, some_examples(pair.program, examples))[0]
+    pairs = make_pairs(subject, schedules)
+    return _compared(subject, pairs, some_examples(pairs[0].program, examples))[0]
 
 
 def assert_equivalent(
@@ -108,12 +116,13 @@ def assert_equivalent(
     layer: str | None = None,
     settings: Mapping[str, Setting] | None = None,
     sizes: Mapping[str, int | float] | None = None,
+    schedules: Iterable[str] | None = None,
 ) -> Report:
     """The same with an AssertionError that names what is wrong and how to see it again; the report where all agrees."""
     subject = Subject(source, target, layer, settings)
-    pair = make_pair(subject, sizes)
-    chosen = some_examples(pair.program, examples) if isinstance(examples, int) else list(examples)
-    report, cause = _compared(subject, pair, chosen)
+    pairs = make_pairs(subject, schedules, sizes)
+    chosen = some_examples(pairs[0].program, examples) if isinstance(examples, int) else list(examples)
+    report, cause = _compared(subject, pairs, chosen)
     if not report.ok:
         raise AssertionError(report.failure) from cause
     return report
@@ -122,7 +131,8 @@ def assert_equivalent(
 def replay(subject: Subject, sizes: Mapping[str, int | float], check: str, example: Example) -> None:
     """One check on one example, as a reproduction asks for it. Raises AssertionError where it fails."""
     chosen = next(each for each in CHECKS if each.name == check)
-    failure = _failure(Trial(make_pair(subject, sizes), example), chosen, _Tally())
+    (pair,) = make_pairs(subject, [subject.schedule], sizes)
+    failure = _failure(_trial(pair, example), chosen, _Tally())
     if failure is not None:
         raise AssertionError(failure.text) from failure.cause
 
@@ -130,23 +140,31 @@ def replay(subject: Subject, sizes: Mapping[str, int | float], check: str, examp
 # ---- the work
 
 
-def _compared(subject: Subject, pair: Pair, examples: list[Example]) -> tuple[Report, Exception | None]:
+def _compared(subject: Subject, pairs: list[Pair], examples: list[Example]) -> tuple[Report, Exception | None]:
     """The report, and what the compiled module raised."""
     tally = _Tally()
-    failure = _first_failure(pair, examples, tally)
-    message = "" if failure is None else f"{failure.text}\n\nTo see it again:\n\n{reproduction(subject, pair, failure)}"
-    report = Report(pair.program.entry.name, subject.target, pair.sizes, len(examples), tally.lines(), message)
+    failure = _first_failure(pairs, examples, tally)
+    message = "" if failure is None else _message(subject, failure)
+    names, pair = tuple(each.schedule for each in pairs), pairs[0]
+    report = Report(pair.program.entry.name, subject.target, names, pair.sizes, len(examples), tally.lines(), message)
     return report, None if failure is None else failure.cause
 
 
-def _first_failure(pair: Pair, examples: list[Example], tally: _Tally) -> Failure | None:
-    checks = [check for check in CHECKS if check.applies(pair.program)]
-    for example in examples:
-        trial = Trial(pair, example)
-        for check in checks:
-            if check.name not in tally.refused and (failure := _failure(trial, check, tally)) is not None:
-                return _simplest(pair, failure)
+def _first_failure(pairs: list[Pair], examples: list[Example], tally: _Tally) -> Failure | None:
+    checks = [check for check in CHECKS if check.applies(pairs[0].program)]
+    for place, example in enumerate(examples):
+        known = Known(pairs[0].program, pairs[0].reference, example)
+        chosen = [check for check in checks if place == 0 or not check.once]
+        for pair, check in itertools.product(pairs, chosen):
+            if check.name not in tally.refused:
+                failure = _failure(Trial(pair, known), check, tally)
+                if failure is not None:
+                    return _simplest(failure)
     return None
+
+
+def _trial(pair: Pair, example: Example) -> Trial:
+    return Trial(pair, Known(pair.program, pair.reference, example))
 
 
 def _failure(trial: Trial, check: Check, tally: _Tally) -> Failure | None:
@@ -154,26 +172,31 @@ def _failure(trial: Trial, check: Check, tally: _Tally) -> Failure | None:
         for comparison in check.compare(trial):
             found = error(comparison.found, comparison.expected)
             tally.add(check, comparison.expected.numel(), found)
-            if found > RELATIVE:
-                return Failure(check, trial.example, f"{check.name}: {described(comparison)}")
+            if found > comparison.allowed:
+                return Failure(trial.pair, check, trial.example, f"{check.name}: {described(comparison)}")
     except RefusedError as refused:
         tally.refused[check.name] = f"refused: {refused}"
     except Exception as cause:
         text = f"{check.name}: {type(cause).__name__}: {cause}"
-        return Failure(check, trial.example, text, cause)
+        return Failure(trial.pair, check, trial.example, text, cause)
     return None
 
 
-def _simplest(pair: Pair, failure: Failure) -> Failure:
+def _simplest(failure: Failure) -> Failure:
     """The same failure on a simpler example, as long as there is one."""
     for example in failure.example.smaller():
-        found = _failure(Trial(pair, example), failure.check, _Tally())
+        found = _failure(_trial(failure.pair, example), failure.check, _Tally())
         if found is not None and type(found.cause) is type(failure.cause):
-            return _simplest(pair, found)
+            return _simplest(found)
     return failure
 
 
 # ---- messages
+
+
+def _message(subject: Subject, failure: Failure) -> str:
+    schedule = f"Under the schedule {failure.pair.schedule}. To see it again:"
+    return f"{failure.text}\n\n{schedule}\n\n{reproduction(subject, failure)}"
 
 
 def described(comparison: Comparison) -> str:
@@ -188,7 +211,7 @@ def described(comparison: Comparison) -> str:
     index = _unravelled(place, found.shape)
     mine, other = found.flatten()[place].item(), expected.flatten()[place].item()
     return (
-        f"{what} by {error(found, expected):.2g} of its scale (allowed {RELATIVE:g});"
+        f"{what} by {error(found, expected):.2g} of its scale (allowed {comparison.allowed:.2g});"
         f" at {index}: compiled {mine!r}, reference {other!r}"
     )
 
@@ -202,12 +225,14 @@ def _unravelled(place: int, shape: Sequence[int]) -> list[int]:
     return index
 
 
-def reproduction(subject: Subject, pair: Pair, failure: Failure) -> str:
+def reproduction(subject: Subject, failure: Failure) -> str:
     """A Python script that shows a failure again."""
     text = isinstance(subject.source, str) and "\n" in subject.source
     lines = ["from recdsl.verify import Example, Subject, replay", ""]
     lines.append(f'source = """\n{subject.source}"""' if text else f"source = {str(subject.source)!r}")
     fixed = dict(subject.settings or {})
-    lines.append(f"subject = Subject(source, {subject.target!r}, {subject.layer!r}, {fixed!r})")
-    lines.append(f"replay(subject, {pair.sizes!r}, {failure.check.name!r}, {failure.example!r})")
+    lines.append(
+        f"subject = Subject(source, {subject.target!r}, {subject.layer!r}, {fixed!r}, {failure.pair.schedule!r})"
+    )
+    lines.append(f"replay(subject, {failure.pair.sizes!r}, {failure.check.name!r}, {failure.example!r})")
     return "\n".join(lines)

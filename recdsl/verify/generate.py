@@ -1,4 +1,5 @@
-"""`programs`: a hypothesis strategy of the texts of random programs that pass the checker."""
+"""`programs`: a hypothesis strategy of the texts of random programs that pass the checker; `recurrent_programs`: of those that are made of
+recurrences of the known classes."""
 
 from __future__ import annotations
 
@@ -10,6 +11,7 @@ from hypothesis.strategies import DrawFn, SearchStrategy
 
 from recdsl.verify.bodies import body, rebind, rebindable
 from recdsl.verify.equations import edge_equation, equation, flag, instance, twins
+from recdsl.verify.families import family
 from recdsl.verify.recurrences import complex_state, gradient, recurrence, two_results
 from recdsl.verify.scene import EDGE, STATIC, Helper, Limits, Scene, Term, Value
 from recdsl.verify.terms import anchored, term
@@ -20,6 +22,7 @@ _AXES = {"sequence": ("t",), "grid": ("i", "j"), "graph": ("n",), "pointwise": (
 _DIMS = ("D", "H", "K")
 
 Statement = Callable[[Scene], None]
+Options = Callable[[Scene], list[Statement]]
 
 
 def programs(domains: tuple[str, ...] = DOMAINS, limits: Limits | None = None) -> SearchStrategy[str]:
@@ -40,14 +43,26 @@ def _programs(draw: DrawFn, domains: tuple[str, ...], limits: Limits) -> str:
     return "\n\n".join(texts) + "\n"
 
 
-def _main(draw: DrawFn, domain: str, limits: Limits, helpers: tuple[Helper, ...]) -> str:
+def recurrent_programs(limits: Limits | None = None) -> SearchStrategy[str]:
+    """Texts of programs over a sequence that are made of recurrences alone, each of a class that is drawn."""
+    return _recurrent(limits or Limits(helpers=0))
+
+
+@st.composite
+def _recurrent(draw: DrawFn, limits: Limits) -> str:
+    return _main(draw, "sequence", limits, (), lambda _: [family]) + "\n"
+
+
+def _main(
+    draw: DrawFn, domain: str, limits: Limits, helpers: tuple[Helper, ...], options: Options | None = None
+) -> str:
     kind = draw(st.sampled_from(("layer", "model")))
     sizes = {dim: draw(st.integers(1, limits.size)) for dim in _DIMS}
     scene = Scene(draw, limits, domain, _AXES[domain], (*_DIMS, "M"), "x", helpers=helpers, square=("K", "M"))
     scene.rebinds = kind == "model"
     _inputs(scene)
     for _ in range(draw(st.integers(1, limits.statements))):
-        scene.pick(_statements(scene))(scene)
+        scene.pick((options or _statements)(scene))(scene)
     _outputs(scene)
     text = scene.block.text()
     parameters = [
@@ -100,7 +115,7 @@ def _statements(scene: Scene) -> list[Statement]:
     if scene.domain == "graph":
         found += [edge_equation, lambda inner: recurrence(inner, EDGE)]
     if scene.domain == "sequence":
-        found += [gradient, complex_state, two_results]
+        found += [gradient, complex_state, two_results, family, family, family]
     found += [flag, instance, body]
     return [*found, _rebound] if scene.rebinds else found
 

@@ -5,7 +5,7 @@ A check makes `Comparison`s: a name, what the compiled module gives, what the re
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,19 +17,21 @@ from recdsl.emit.names import state_dict_path
 from recdsl.ir.module import Program
 from recdsl.reference import Reference
 from recdsl.settings import Setting
-from recdsl.verify.examples import Example
+from recdsl.verify.schedules import schedules_of
 from recdsl.verify.sizes import Sizes, choose_sizes
+from recdsl.verify.tolerance import RELATIVE
 
 _MOVED = 0.1  # trained parameters are moved by this, so that a start of 0 or 1 hides nothing
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """`name` says what is compared."""
+    """`name` says what is compared; `allowed` is the largest error, relative to the largest value."""
 
     name: str
     found: Tensor
     expected: Tensor
+    allowed: float = RELATIVE
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,7 @@ class Subject:
     target: str = "torch"
     layer: str | None = None
     settings: Mapping[str, Setting] | None = None
+    schedule: str = "auto"
 
     def program(self) -> Program:
         return api.check(self.source, layer=self.layer, settings=self.settings).program
@@ -47,15 +50,17 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """Both sides, with the sizes that they were built with."""
+    """Both sides, with the sizes that they were built with, and the schedule of the compiled side."""
 
+    schedule: str
     program: Program
     sizes: Sizes
     compiled: nn.Module
     reference: Reference
 
-    def tensors(self, example: Example) -> dict[str, Tensor]:
-        return example.tensors(self.program.entry, self.reference.sizes)
+    def path(self, name: str) -> str:
+        """A leaf's name in the reference, by that in the compiled module."""
+        return next((path for path in self.reference.parameters if state_dict_path(path) == name), name)
 
     def leaves(self, inputs: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         """What gradients are taken by, for the compiled module and for the reference: inputs and parameters. A
@@ -68,22 +73,42 @@ class Pair:
         return {**given, **left}, {**given, **trained}
 
 
-def make_pair(subject: Subject, sizes: Mapping[str, int | float] | None = None) -> Pair:
-    """Compile a program with small sizes, in float64, and give the reference its weights. Raises `RecdslError`."""
+def make_pairs(
+    subject: Subject, schedules: Iterable[str] | None = None, sizes: Mapping[str, int | float] | None = None
+) -> list[Pair]:
+    """Compile a program with small sizes, in float64, under each of some schedules, by default every valid one; all get the same
+    weights, as does the reference. Raises `RecdslError`."""
     program = subject.program()
     chosen = choose_sizes(program, sizes)
-    made = api.compile(subject.source, subject.target, layer=subject.layer, settings=subject.settings)
+    names = schedules_of(program) if schedules is None else tuple(schedules)
+    modules = [_compiled(subject, name, chosen) for name in names]
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        compiled = made(**chosen).double().eval()
         with torch.no_grad():
-            for parameter in compiled.parameters():
+            for parameter in modules[0].parameters():
                 parameter.add_(_MOVED * torch.randn_like(parameter))
-    reference = Reference(program, **chosen)
-    state = compiled.state_dict()
+    state = modules[0].state_dict()
+    for each in modules[1:]:
+        each.load_state_dict(state)
+    reference = reference_with(program, chosen, state)
+    return [Pair(name, program, chosen, each, reference) for name, each in zip(names, modules, strict=True)]
+
+
+def _compiled(subject: Subject, schedule: str, sizes: Sizes) -> nn.Module:
+    made = api.compile(
+        subject.source, subject.target, layer=subject.layer, settings=subject.settings, schedule=schedule
+    )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return made(**sizes).double().eval()
+
+
+def reference_with(program: Program, sizes: Sizes, state: Mapping[str, Tensor]) -> Reference:
+    """The reference with the weights of a compiled module, and its own starts for those that no result needs."""
+    reference = Reference(program, **sizes)
     paths = {state_dict_path(path): path for path in reference.parameters}
     reference.load({**reference.parameters, **{paths.get(path, path): tensor for path, tensor in state.items()}})
-    return Pair(program, chosen, compiled, reference)
+    return reference
 
 
 def results(output: object) -> tuple[Tensor, ...]:
@@ -99,18 +124,8 @@ def compare_outputs(found: object, expected: object, what: str) -> Iterator[Comp
         yield Comparison(what if len(left) == 1 else f"{what} {number}", mine, other)
 
 
-def compare_gradients(
-    pair: Pair, inputs: Mapping[str, Tensor], found: object, expected: object, what: str, seed: int
-) -> Iterator[Comparison]:
-    """Gradients by all inputs and parameters of one weighted sum of the results, the same on both sides."""
-    left, right = pair.leaves(inputs)
-    mine = _gradients(results(found), left, seed)
-    other = _gradients(results(expected), right, seed)
-    for name in left:
-        yield Comparison(f"{what} by {name}", mine[name], other[name])
-
-
-def _gradients(outputs: tuple[Tensor, ...], leaves: Mapping[str, Tensor], seed: int) -> dict[str, Tensor]:
+def gradients(outputs: tuple[Tensor, ...], leaves: Mapping[str, Tensor], seed: int) -> dict[str, Tensor]:
+    """Gradients of one weighted sum of the results, which depends on the seed and the shapes alone."""
     generator = torch.Generator().manual_seed(seed)
     total: Tensor | None = None
     for output in outputs:

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import math
 
+import torch
 from torch import Tensor
 
 RELATIVE = 1e-9  # of the largest value of a tensor, in float64
+NARROW = {torch.float32: 1e-4, torch.bfloat16: 1e-1}  # the same where module and inputs are of another type
+ROUGH = frozenset(
+    {"fourier"}
+)  # schedules that lose digits of values far below the largest: they are compared in float64 only
+SPREAD = 8  # how much more may be wrong than what rounding inputs and weights alone changes
 FLOOR = 1e-2  # tensors whose largest value is smaller are compared as if it were this
 
 
@@ -22,8 +28,15 @@ def error(found: Tensor, expected: Tensor) -> float:
     difference = (left - right).abs().masked_fill(same, 0)
     if not bool(difference.isfinite().all()):
         return math.inf
-    scale = float(right.abs().masked_fill(~right.isfinite(), 0).max())
-    return float(difference.max()) / max(scale, FLOOR)
+    return float(difference.max()) / scale(expected)
+
+
+def scale(tensor: Tensor) -> float:
+    """The largest finite value of a tensor, what its errors are relative to."""
+    if not tensor.numel():
+        return FLOOR
+    values = as_numbers(tensor).abs()
+    return max(float(values.masked_fill(~values.isfinite(), 0).max()), FLOOR)
 
 
 def as_numbers(tensor: Tensor) -> Tensor:

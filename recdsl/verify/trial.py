@@ -13,10 +13,8 @@ from torch import Tensor
 from recdsl.ir.expr import Apply, Read, walk
 from recdsl.ir.module import Equation, Module
 from recdsl.verify.examples import Example
-from recdsl.verify.pair import Comparison, Pair, compare_gradients, compare_outputs
-
-Inputs = dict[str, Tensor]
-Options = Mapping[str, Any]
+from recdsl.verify.known import Inputs, Known, Options
+from recdsl.verify.pair import Comparison, Pair, compare_outputs, gradients, results
 
 
 class RefusedError(Exception):
@@ -25,43 +23,42 @@ class RefusedError(Exception):
 
 @dataclass(frozen=True)
 class Trial:
-    """A pair and an example. What several checks need is computed once."""
+    """A pair, and what is known of the example that it is tried on."""
 
     pair: Pair
-    example: Example
+    known: Known
 
     @property
     def entry(self) -> Module:
         return self.pair.program.entry
 
-    @cached_property
-    def inputs(self) -> Inputs:
-        return self.pair.tensors(self.example)
+    @property
+    def example(self) -> Example:
+        return self.known.example
 
-    @cached_property
+    @property
+    def inputs(self) -> Inputs:
+        return self.known.inputs
+
+    @property
     def whole(self) -> tuple[Any, Any]:
         """The results of the reference for a plain call, and its state."""
-        result, state = self.refer({"return_state": True})
-        return result, state
+        return self.known.whole
 
     # ---- calls
 
     def refer(self, options: Options) -> Any:
-        reference: Any = self.pair.reference
-        return reference(*self.inputs.values(), **self._edges(), **options)
+        return self.known.refer(options)
 
     def call(self, options: Options, inputs: Inputs | None = None) -> Any:
         """What the compiled module gives. Raises RefusedError where it says that this has no meaning."""
         given = self.inputs if inputs is None else inputs
         try:
-            return self.pair.compiled(*given.values(), **self._edges(), **options)
+            return self.pair.compiled(*given.values(), **self.known.edges(), **options)
         except ValueError as error:
             if "has no meaning" in str(error):
                 raise RefusedError(str(error)) from None
             raise
-
-    def _edges(self) -> Inputs:
-        return {"edge_index": self.example.edge_index()} if self.entry.domain == "graph" else {}
 
     def at(self, point: int) -> Inputs:
         """The inputs of one step."""
@@ -91,8 +88,10 @@ class Trial:
 
     def gradients(self, found: object, expected: object, what: str, by: Inputs | None = None) -> Iterator[Comparison]:
         """Gradients by the inputs, the parameters, and what else is given."""
-        leaves = {**self.inputs, **(by or {})}
-        yield from compare_gradients(self.pair, leaves, found, expected, what, self.example.seed)
+        left, right = self.pair.leaves({**self.inputs, **(by or {})})
+        mine, other = gradients(results(found), left, self.example.seed), self.known.gradients(expected, right)
+        for name in left:
+            yield Comparison(f"{what} by {name}", mine[name], other[name])
 
     def states(self, found: Mapping[str, Any], expected: Any, what: str) -> Iterator[Comparison]:
         """What the state keeps of equations of the entry point."""

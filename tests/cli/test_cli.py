@@ -127,6 +127,18 @@ def test_compile_leaves_nothing_when_it_fails(capsys: pytest.CaptureFixture[str]
     assert sorted(Path.cwd().iterdir()) == before
 
 
+def test_compile_with_a_schedule(capsys: pytest.CaptureFixture[str]) -> None:
+    texts = []
+    for schedule in ("auto", "diagonal", "sequential"):
+        assert run("compile", "good.rdl", "--schedule", schedule) == 0
+        texts.append(Path("good.py").read_text())
+    assert texts[0] == texts[1] != texts[2]
+    Path("good.py").unlink()
+    assert run("compile", "good.rdl", "--schedule", "delta") == 1
+    assert "--> good.rdl:3:3" in capsys.readouterr().err
+    assert not Path("good.py").exists()
+
+
 def test_compile_dumps_its_passes(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("compile", "good.rdl", "--dump-passes", "passes") == 0
     stages = sorted(path.name for path in Path("passes").iterdir())
@@ -142,7 +154,11 @@ def test_compile_dumps_its_passes(capsys: pytest.CaptureFixture[str]) -> None:
         (("compile",), "Missing argument"),
         (("compile", "good.rdl", "--target", "c"), "there is no target 'c'; there are auto, torch"),
         (("compile", "good.rdl", "--target", "triton"), "there is no target 'triton'"),
-        (("compile", "good.rdl", "--schedule", "magic"), "there is no schedule 'magic'"),
+        (("compile", "good.rdl", "--schedule", "magic"), "there is no schedule 'magic'; there are auto, "),
+        (("compile", "good.rdl", "--schedule", "diagonl"), "there is no schedule 'diagonl'; did you mean diagonal?"),
+        (("explain", "good.rdl", "--schedule", "diagonl"), "did you mean diagonal?"),
+        (("verify", "good.rdl", "--schedule", "diagonl"), "did you mean diagonal?"),
+        (("bench", "good.rdl", "--schedule", "diagonl"), "did you mean diagonal?"),
         (("compile", "good.rdl", "--set", "D"), "'D' is not NAME=VALUE"),
         (("compile", "good.rdl", "--set", "=3"), "'=3' is not NAME=VALUE"),
         (("graph", "good.rdl"), "Missing option"),
@@ -167,6 +183,8 @@ def test_misuse(arguments: tuple[str, ...], message: str, capsys: pytest.Capture
         (("compile", "good.rdl", "--layer", "emma"), "did you mean ema?"),
         (("graph", "bad.rdl", "-o", "x.svg"), "bad.rdl:3:7"),
         (("explain", "bad.rdl"), "bad.rdl:3:7"),
+        (("explain", "good.rdl", "--schedule", "delta"), "error[R521]: delta does not apply"),
+        (("verify", "good.rdl", "--schedule", "delta"), "error[R521]: delta does not apply"),
         (("compile", "."), "R101"),
     ],
 )
@@ -181,18 +199,22 @@ def test_failures(arguments: tuple[str, ...], message: str, capsys: pytest.Captu
 def test_explain(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("explain", "good.rdl") == 0
     assert "s" in capsys.readouterr().out
+    assert run("explain", "good.rdl", "--schedule", "sequential") == 0
+    assert "sequential *" in capsys.readouterr().out
     assert run("explain", "good.rdl", "--json") == 0
     (recurrence,) = json.loads(capsys.readouterr().out)["recurrences"]
     assert recurrence["states"] == ["s"]
     assert recurrence["axes"] == ["t"]
     assert recurrence["domain"] == "sequence"
-    for key in ("class", "schedule", "work", "depth", "bytes", "stable", "refused"):
+    for key in ("class", "schedule", "work", "depth", "bytes", "stable", "refused", "algorithms"):
         assert key in recurrence
 
 
 def test_verify(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("verify", "good.rdl", "--examples", "2") == 0
-    assert capsys.readouterr().out
+    assert "schedules: auto, " in capsys.readouterr().out
+    assert run("verify", "good.rdl", "--examples", "2", "--schedule", "sequential") == 0
+    assert "schedules: sequential\n" in capsys.readouterr().out
 
 
 def test_bench(capsys: pytest.CaptureFixture[str]) -> None:
@@ -204,6 +226,8 @@ def test_bench(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("bench", "good.rdl", "--length", "4", "--rounds", "1", "--json") == 0
     data = json.loads(capsys.readouterr().out)
     assert data["rows"][0]["forward"] > 0
+    assert run("bench", "good.rdl", "--length", "4", "--rounds", "1", "--schedule", "sequential") == 0
+    assert "schedule sequential" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

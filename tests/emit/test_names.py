@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import keyword
+import re
+from importlib import resources
 
 import pytest
 import torch
@@ -44,3 +46,11 @@ def test_camel_case() -> None:
         "Plstm2d",
         "Layer",
     ]
+
+
+def test_no_value_is_called_like_a_helper() -> None:
+    """A helper that a local hides could not be called."""
+    folder = resources.files("recdsl.backends.torch") / "helpers"
+    texts = [file.read_text(encoding="utf-8") for file in folder.iterdir()]
+    defined = {name for text in texts for name in re.findall(r"^(?:def|class) ([a-zA-Z]\w*)", text, re.M)}
+    assert defined <= LOCALS

@@ -152,7 +152,11 @@ def _along(expr: Apply, x: Named, over: tuple[str, ...], others: list[Tensor]) -
 
 
 def _contraction(expr: Apply, operands: list[Named], attributes: dict[str, Attribute]) -> Named:
-    """linear by einsum; conv along one axis by adding up its taps."""
+    """A weight by its layout; linear by einsum; conv along one axis by adding up its taps."""
+    if expr.operator == "matrix":
+        per, rows, columns = (tuple(d.name for d in dims(attributes[key])) for key in ("per", "rows", "columns"))
+        sides = (columns, rows) if attributes.get("transposed") else (rows, columns)
+        return Named(operands[0].tensor, (*per, *sides[0], *sides[1]))
     x, weight = operands[:2]
     contract, into, per = (dims(attributes[name]) for name in ("contract", "into", "per"))
     outside = {each.name: f"{each.name} out" for each in into}

@@ -39,6 +39,7 @@ _over = {"over": ("B",)}
 _both = {"over": ("B", "A")}
 _linear = {"contract": (dim("A"), dim("B")), "into": (dim("C"),), "per": ()}
 _per = {"contract": (dim("B"),), "into": (dim("C"),), "per": (dim("A"),)}
+_matrix = {"rows": (dim("A"),), "columns": (dim("B"),), "per": ()}
 _same_name = {"contract": (dim("B"),), "into": (dim("B"),), "per": ()}
 _conv = {
     "axes": ("t",),
@@ -131,6 +132,11 @@ GOOD: dict[str, tuple[Good, ...]] = {
         Good(("A B over t", "B B=B", "B"), "A B over t", _same_name),
         Good(("A B int", "A B C"), "C", {**_linear, "transposed": True}),
     ),
+    "matrix": (
+        Good(("A B",), "A B", _matrix),
+        Good(("B A",), "A B", {**_matrix, "transposed": True}),
+        Good(("A",), "A", {**_matrix, "columns": (), "bias": True}),
+    ),
     "conv": (
         Good(("A B over t", "C B N", "C"), "A C over t", _conv),
         Good(("A B over t", "B N"), "A B over t", {**_conv, "contract": (), "into": (), "per": (dim("B"),)}),
@@ -216,6 +222,7 @@ BAD: dict[str, tuple[Bad, ...]] = {
         Bad(("A=C B", "C A B"), "A has the size C here", _linear, 0),
         Bad(("A C B", "C A B"), "C twice", {**_linear, "contract": (dim("B"),)}, 0),
     ),
+    "matrix": (Bad(("A C",), "not A, B", _matrix, 0),),
     "conv": (Bad(("A B", "C B N"), "does not vary along t", _conv, 0),),
     "rename": (
         Bad(("A",), "the value has no B", {"old": "B", "new": "C"}, 0),

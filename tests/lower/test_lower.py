@@ -9,7 +9,7 @@ from recdsl.lower.plan import ModulePlan, Recurrence, Whole
 
 
 def plan(source: str) -> ModulePlan:
-    return lower(pipeline.check(pipeline.load(source)).program).entry
+    return lower(pipeline.check(pipeline.load(source)).program, "sequential").entry
 
 
 def stages(found: ModulePlan) -> list[str | tuple[str, ...]]:
@@ -97,7 +97,7 @@ layer a(D) over t:
     y += v[t-1]
   out y
 """
-    found = lower(pipeline.check(pipeline.load(source)).program)
+    found = lower(pipeline.check(pipeline.load(source)).program, "sequential")
     body = next(each for each in found.modules.values() if each is not found.entry)
     assert [given.name for given in body.module.inputs] == ["y", "v_shifted"]
     assert not body.traits.stateful

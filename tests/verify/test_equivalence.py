@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from recdsl import api
+from recdsl.diagnostics import RecdslError
 from recdsl.loader import load_module
 from recdsl.verify import assert_equivalent, verify
 
@@ -27,16 +28,19 @@ def test_a_report() -> None:
     report = verify(LEAKY, examples=3)
     assert report.ok
     assert [line.check for line in report.lines] == [
-        "forward", "lengths", "reset", "documents", "step", "state", "pieces", "start",
+        "forward", "lengths", "reset", "documents", "step", "state", "pieces", "start", "float32", "bfloat16",
     ]  # fmt: skip
-    assert all(line.compared > 0 and line.largest < 1e-12 for line in report.lines)
-    assert str(report).startswith("leaky(D = 3), target torch: 3 examples against the reference\n")
+    assert all(line.compared > 0 for line in report.lines)
+    assert all(line.largest < 1e-12 for line in report.lines[:-2])
+    assert report.schedules[0] == "auto"
+    assert report.schedules[-1] == "sequential"
+    assert str(report).startswith("leaky(D = 3), target torch: 3 examples against the reference\nschedules: auto, ")
 
 
 def test_pointwise_layers_and_grids_and_graphs() -> None:
     for over, value in (("", "x"), (" over i, j", "x[i-1]"), (" over n in dag", "sum[pred](x[pred])")):
         text = f"layer f(D = 2){over}:\n  in x : D\n  out y : D = tanh(linear(x)) + {value}\n"
-        assert [line.check for line in assert_equivalent(text, examples=4).lines] == ["forward"]
+        assert [line.check for line in assert_equivalent(text, examples=4).lines] == ["forward", "float32", "bfloat16"]
 
 
 @pytest.fixture
@@ -125,7 +129,7 @@ def test_what_a_compiled_module_raises_is_a_failure(monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr(api, "compile", lambda *arguments, **keywords: Broken)
     report = verify(LEAKY)
-    assert report.failure.startswith("step: RuntimeError: out of order\n\nTo see it again:")
+    assert report.failure.startswith("step: RuntimeError: out of order\n\nUnder the schedule auto. To see it again:")
     with pytest.raises(AssertionError, match="out of order") as caught:
         assert_equivalent(LEAKY)
     assert isinstance(caught.value.__cause__, RuntimeError)
@@ -141,3 +145,40 @@ layer f(D = 2) over t:
   out turn : D complex = z * exp(complex(0, x))
 """
     assert verify(text, examples=3).ok
+
+
+def test_a_mistake_of_one_schedule_is_named_and_reproduced(monkeypatch: pytest.MonkeyPatch) -> None:
+    def planted(*arguments: object, schedule: str, **keywords: object) -> type[torch.nn.Module]:
+        text = api.compile_text(LEAKY, schedule=schedule).text
+        wrong = text.replace("torch.tanh(", "torch.sin(") if schedule == "sequential" else text
+        return load_module(wrong, "Planted").Leaky
+
+    monkeypatch.setattr(api, "compile", planted)
+    report = verify(LEAKY, examples=1)
+    assert "Under the schedule sequential." in report.failure
+    assert "Subject(source, 'torch', None, {}, 'sequential')" in report.failure
+    assert verify(LEAKY, examples=1, schedules=["auto"]).ok
+
+
+def test_a_schedule_that_is_valid_nowhere() -> None:
+    with pytest.raises(RecdslError, match="delta does not apply"):
+        verify(LEAKY, schedules=["delta"])
+
+
+def test_numbers_that_jump_are_not_compared_when_rounded() -> None:
+    jumps = "layer f(D = 2) over t:\n  in x : D\n  out where(x > 0, 1, 2) * x\n"
+    assert not {"float32", "bfloat16"} & {line.check for line in verify(jumps, examples=1).lines}
+    turns = "layer f(D = 2) over t:\n  in x : D\n  out real(complex(x, x) * complex(x, 1))\n"
+    assert [line.check for line in verify(turns, examples=1).lines][-1] == "float32"
+
+
+def test_a_module_that_loses_precision_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = api.compile(LEAKY)
+
+    class Rough(made):  # type: ignore[misc,valid-type]
+        def forward(self, x: torch.Tensor, **options: object) -> object:
+            coarse = x + (x.bfloat16().to(x.dtype) - x).detach() if x.dtype == torch.float32 else x
+            return super().forward(coarse, **options)
+
+    monkeypatch.setattr(api, "compile", lambda *arguments, **keywords: Rough)
+    assert verify(LEAKY, examples=1).failure.startswith("float32: the output 1 in float32 differs by")

@@ -22,6 +22,8 @@ contraction   linear(x, weight[, bias])  `contract`, `into`, `per`: tuples of Di
                 ((*per), (*into)). Result dims: the dims of x that are not contracted (per and others), then into.
                 `transposed` (False unless given): the weight's layout is ((*contract), (*into)), with `per` dims
                 ((*per), (*contract), (*into)): the same weight the other way round, in a derivative.
+              matrix(weight)  `rows`, `columns`, `per`: the weight of a linear map as a value with the dims per, rows, columns;
+                `transposed` as above; `bias` says that it is one, which has no columns.
               conv(x, weight[, bias])  `axes`: names; `window`, `stride`, `dilation`: tuples of Size, one an axis;
                 `causal`: bool; `contract`, `into`, `per` as above, groups = per. Weight layout
                 ((*per, *into), (*contract), (window 1), …), bias ((*per, *into)). Zero outside. With

@@ -67,7 +67,27 @@ def _strided(length: Size, stride: Size | None) -> Size:
     return sizes.apply("ceil", sizes.apply("/", length, stride))
 
 
+def _matrix_type(types: tuple[ValueType, ...], attributes: Attributes) -> ValueType:
+    parts = tuple(dims(attributes[name]) for name in ("per", "rows", "columns"))
+    wanted = sorted(dim.name.rstrip("'") for part in parts for dim in part)
+    if sorted(types[0].dim_names) != wanted:
+        raise TypeRuleError(f"the weight has the dims {', '.join(types[0].dim_names)}, not {', '.join(wanted)}", 0)
+    return ValueType(types[0].kind, (), tuple(dim for part in parts for dim in part))
+
+
 CONTRACTION = (
+    Operator(
+        name="matrix",
+        family="contraction",
+        arity=(1, 1),
+        type_rule=_matrix_type,
+        kinds=kinds.same,
+        required=("rows", "columns", "per"),
+        defaults=(("transposed", False), ("bias", False)),
+        no_adjoint="a weight is no function of the variable",
+        range_rule=ranges.first,
+        linear_in=((0,),),
+    ),
     Operator(
         name="linear",
         family="contraction",

@@ -38,7 +38,7 @@ class Interval:
         return above and below
 
     def __str__(self) -> str:
-        return f"{'(' if self.low_open else '['}{self.low:g}, {self.high:g}{')' if self.high_open else ']'}"
+        return f"{'(' if self.low_open else '['}{self.low + 0.0:g}, {self.high + 0.0:g}{')' if self.high_open else ']'}"
 
 
 def closed(low: float, high: float) -> Interval:

@@ -1,0 +1,48 @@
+"""What the printers of the closed families share: a document begins with a map that has forgotten what was before."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from recdsl.backends.torch.expressions import Printer
+from recdsl.backends.torch.reads import base_name, outside_text
+from recdsl.backends.torch.solve.common import Solving, unsqueezed
+
+from recdsl.emit.names import safe_local
+from recdsl.emit.precedence import Text
+
+
+class Family(Solving):
+    """Maps as several tensors [batch, T, ...], one call on all of them."""
+
+    def local(self, role: str, code: str) -> str:
+        """A local of this call for a part of the maps."""
+        name = self.scope.names.new(safe_local(f"{base_name(self.state)}_{role}"))
+        self.scope.line(f"{name} = {code}")
+        return name
+
+    def start_text(self) -> Text | None:
+        """What a document starts from; None for zero."""
+        text = outside_text(Printer(self.scope), self.state_read(self.state))
+        return None if text is None or text.code in ("0", "0.0", "False") else text
+
+    def start(self, order: Sequence[str], moved: dict[str, str] | None = None) -> str | None:
+        """The same with the dimensions `order`, some of them called otherwise."""
+        text = self.start_text()
+        if text is None or text.number:
+            return None if text is None else text.code
+        labels = tuple((moved or {}).get(each, each) for each in text.labels)
+        return unsqueezed(replace(text, labels=labels), order)
+
+    def restart(self, fresh: Sequence[tuple[str, str]]) -> None:
+        """Replace parts of the maps where a document begins, if one does: pairs of a local and what it is there."""
+        offset = self.solve.offset
+        self.scope.line(f"if steps.breaks({offset}) is not None:")
+        for name, code in fresh:
+            self.scope.line(f"    {name} = steps.restart({offset}, {name}, {code})")
+
+    def call(self, helper: str, arguments: Sequence[str], options: Sequence[str] = ()) -> str:
+        """The call of a helper."""
+        back = ("back=True",) if self.back else ()
+        return f"{self.scope.help(helper)}({', '.join([*arguments, *options, *back])})"

@@ -1,0 +1,31 @@
+"""`fourier`: the helper of that name; with documents in a row, whose points a convolution would mix, the scan."""
+
+from __future__ import annotations
+
+from recdsl.backends.torch.scope import Scope
+from recdsl.backends.torch.solve.common import Solving, unsqueezed
+
+from recdsl.lower.plan import Recurrence
+
+
+def statement(scope: Scope, stage: Recurrence) -> None:
+    """h = decay * h[t-1] + input."""
+    solving = Solving(scope, stage)
+    state = solving.state
+    type = solving.type_of(state)
+    given = solving.spread(solving.solve.role("input"), scope.labels(type), type)
+    decay = solving.role("decay")
+    first = solving.first(state)
+    start = solving.outside(solving.state_read(state))
+    restarted = given
+    if start is not None:
+        restarted = f"steps.restart({solving.solve.offset}, {given}, {decay} * {start} + {given})"
+    scope.help("fourier")
+    scope.help("diagonal")
+    breaks = scope.names.new("breaks")
+    scope.line(f"{breaks} = {solving.breaks()}")
+    back = ", back=True" if solving.back else ""
+    constant = unsqueezed(solving.tensor(solving.solve.role("decay")), type.dim_names)
+    call = f"fourier({constant}, {given}, {first}{back})"
+    scan = f"diagonal({decay}, {restarted}, {first}, {breaks}{back})"
+    solving.finish(state, solving.named(state, f"{call} if {breaks} is None else {scan}"), first)

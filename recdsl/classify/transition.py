@@ -1,0 +1,189 @@
+"""Whether the transition of an affine recurrence is at most 1 in size.
+
+elementwise   sums of |coefficients| into each state are at most 1, or those out of each: norms of rows, and of columns
+graph         the coefficients of incoming edges are shares of a softmax over them
+rank one      (I - b k k^T) a, with k at most 1 long and b in [0, 2], is a reflection that shrinks
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from recdsl.check.causality import source_name
+from recdsl.classify.group import Group
+from recdsl.classify.magnitude import Magnitudes
+from recdsl.classify.polynomial import Monomial
+from recdsl.classify.spelling import spelled
+from recdsl.classify.system import Link, LowRank, System
+from recdsl.classify.unit import is_unit
+from recdsl.diagnostics import Span
+from recdsl.ir.build import const, simplified
+from recdsl.ir.expr import Apply, Expr
+from recdsl.ir.operators import interval as iv
+from recdsl.ir.operators.interval import Interval
+from recdsl.ir.operators.unite import names as names_of
+
+AT_MOST_ONE = iv.closed(0, 1)
+Found = tuple[str, Span | None]  # what is said, and the place that stands in the way
+
+
+def transition(group: Group, system: System) -> Found:
+    """`proved: …`, or which coefficient can exceed 1, or what would have to hold."""
+    search = _Transition(group, system)
+    if system.dense:
+        return search.dense()
+    if system.low_rank:
+        return search.low_rank()
+    if any(link.read.via for link in system.links):
+        return search.edges()
+    return search.elementwise()
+
+
+@dataclass(frozen=True, slots=True)
+class _Transition:
+    group: Group
+    system: System
+
+    def elementwise(self) -> Found:
+        into = _by(self.system.links, lambda each: each.state)
+        rows = [self._sum(own) for own in into]
+        if all(each.within(AT_MOST_ONE) for each in rows):
+            return self._proved(into, rows)
+        out = _by(self.system.links, lambda each: each.read.value)
+        columns = [self._column(own) for own in out]
+        if all(each.within(AT_MOST_ONE) for each in columns):
+            return self._proved(out, columns)
+        return self._exceeds(next(own for own, row in zip(into, rows, strict=True) if not row.within(AT_MOST_ONE)))
+
+    def dense(self) -> Found:
+        term = self.system.dense[0]
+        text = f"unknown: it is stable where the map {self._spelled(term.matrix)} of {self._spelled(term.read)} has no norm above 1"
+        return text, term.matrix.span or term.read.span
+
+    def edges(self) -> Found:
+        for link in self.system.links:
+            if link.read.via and not self._is_shared(link.coefficient):
+                text, found = self._spelled(link.coefficient), self.group.bounds.of(link.coefficient)
+                reason = f"the sum of {text} over the edges that come in can exceed 1: each lies in {found}"
+                return reason, link.coefficient.span or link.read.span
+        return "proved: the coefficients of the edges that come in add up to 1 at most", None
+
+    def low_rank(self) -> Found:
+        term, links = self.system.low_rank[0], self.system.links
+        outer = self._spelled(self.group.polynomials.normal(term.outer))
+        name = source_name(term.state, self.group.module)
+        over = ", ".join(term.summed)
+        shown = f"({outer}) * sum[{over}]({self._spelled(term.inner)} * {self._spelled(term.read)})"
+        unknown = f"unknown: {name} also gets {shown}", term.read.span
+        alone = len(self.system.states) == len(self.system.low_rank) == len(links) == 1
+        if not alone or links[0].read != term.read:
+            return unknown
+        decay = links[0].coefficient
+        if not self._sum([links[0]]).within(AT_MOST_ONE):
+            return self._exceeds([links[0]])
+        found = self._reflection(term, decay)
+        if found is None:
+            return unknown
+        strength, vector = found
+        size, b, k = self.group.bounds.of(strength), self._spelled(strength), self._spelled(vector)
+        unit = is_unit(vector, frozenset(term.summed), self.group.module, self.group.program)
+        if unit and size.within(iv.closed(0, 2)):
+            return f"proved: {k} is at most 1 long, {b} in {size}, {self._in_range(decay)}", None
+        return (
+            f"unknown: it is stable where {b} * sum[{over}]({k}^2) stays in [0, 2]; {b} lies in {size}",
+            term.read.span,
+        )
+
+    # ---- sizes
+
+    def _sum(self, links: list[Link]) -> Interval:
+        return Magnitudes(self.group.bounds).sum(each.coefficient for each in links)
+
+    def _column(self, links: list[Link]) -> Interval:
+        """What leaves a state: reads at one offset happen at one point, so that equal parts of them can be joined."""
+        total = iv.point(0)
+        for own in _by(links, lambda each: str(each.read.offsets)):
+            total = iv.add(total, self._sum(own))
+        return total
+
+    def _is_shared(self, coefficient: Expr) -> bool:
+        factors = _factors(coefficient)
+        rest = [each for each in factors if not _is_share(each)]
+        sizes = [Magnitudes(self.group.bounds).of(each) for each in rest]
+        return len(rest) < len(factors) and all(each.within(AT_MOST_ONE) for each in sizes)
+
+    def _reflection(self, term: LowRank, decay: Expr) -> tuple[Expr, Expr] | None:
+        """b and k, where the term and the decay are (I - b k k^T) a."""
+        outer, inner, kept = (
+            self._product(each) for each in (self.group.polynomials.normal(term.outer), term.inner, decay)
+        )
+        if outer is None or inner is None or kept is None:
+            return None
+        atoms = [*outer[0], *inner[0]]
+        for atom in kept[0]:
+            if atom not in atoms:
+                return None
+            atoms.remove(atom)
+        vectors = [each for each in atoms if set(each.type.dim_names) & set(term.summed)]
+        if len(vectors) != 2 or vectors[0] != vectors[1]:
+            return None
+        strength: Expr = const(-outer[1] * inner[1] / kept[1])
+        for atom in atoms:
+            if atom != vectors[0]:
+                strength = simplified("mul", strength, atom)
+        return strength, vectors[0]
+
+    def _product(self, expr: Expr) -> Monomial | None:
+        found = self.group.polynomials.monomials(expr)
+        return found[0] if len(found) == 1 else None
+
+    # ---- words
+
+    def _proved(self, groups: list[list[Link]], sums: list[Interval]) -> Found:
+        said = []
+        for links, total in zip(groups, sums, strict=True):
+            said.append(self._in_range(links[0].coefficient) if len(links) == 1 else f"{self._added(links)} in {total}")
+        return f"proved: {'; '.join(dict.fromkeys(said))}", None
+
+    def _exceeds(self, links: list[Link]) -> Found:
+        expr = links[0].coefficient
+        span = expr.span or links[0].read.span
+        if len(links) > 1:
+            return f"{self._added(links)} can exceed 1: it lies in {self._sum(links)}", span
+        if expr.type.kind == "complex":
+            return f"|{self._spelled(expr)}| can exceed 1: it lies in {self._sum(links)}", span
+        found = self.group.bounds.of(expr)
+        beyond = "exceed 1" if found.high > 1 else "fall below -1"
+        return f"{self._spelled(expr)} can {beyond}: it lies in {found}", span
+
+    def _added(self, links: list[Link]) -> str:
+        return " + ".join(f"|{self._spelled(each.coefficient)}|" for each in links)
+
+    def _in_range(self, expr: Expr) -> str:
+        if expr.type.kind == "complex":
+            return f"|{self._spelled(expr)}| in {Magnitudes(self.group.bounds).of(expr)}"
+        found = self.group.bounds.of(expr)
+        return f"the coefficient is {found.low:g}" if found.is_point else f"{self._spelled(expr)} in {found}"
+
+    def _spelled(self, expr: Expr) -> str:
+        return spelled(expr, self.group.module)
+
+
+def _by(links: Iterable[Link], key: Callable[[Link], str]) -> list[list[Link]]:
+    """The links with the same key together, in the order in which they come."""
+    found: dict[str, list[Link]] = {}
+    for each in links:
+        found.setdefault(key(each), []).append(each)
+    return list(found.values())
+
+
+def _factors(expr: Expr) -> list[Expr]:
+    if isinstance(expr, Apply) and expr.operator == "mul":
+        return [factor for each in expr.operands for factor in _factors(each)]
+    return [expr]
+
+
+def _is_share(expr: Expr) -> bool:
+    """Whether an expression adds up to 1 over the edges that come in."""
+    return isinstance(expr, Apply) and expr.operator == "softmax" and "pred" in names_of(expr.attribute("over"))

@@ -1,0 +1,67 @@
+"""All algorithms, and which of them a recurrence gets.
+
+Each class has its algorithms in the order in which they are tried: the one that does least work per point first, `sequential` last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from recdsl.lower import (
+    automaton,
+    block,
+    clamp,
+    delta,
+    diagonal,
+    folded,
+    fourier,
+    mobius,
+    newton,
+    powers,
+    rank_one,
+    semiring,
+    stepwise,
+)
+from recdsl.lower.draft import Case, Draft, Refused
+
+SEQUENTIAL = "sequential"
+PLANS: dict[str, Callable[[Case], Draft]] = {
+    module.NAME: module.plan
+    for module in (
+        rank_one,
+        delta,
+        folded,
+        diagonal,
+        powers,
+        block,
+        fourier,
+        semiring,
+        clamp,
+        mobius,
+        automaton,
+        stepwise,
+        newton,
+    )
+}
+NAMES = (*PLANS, SEQUENTIAL)
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Every algorithm that is valid for a recurrence, best first, and why the others are not."""
+
+    drafts: tuple[Draft, ...]
+    refused: tuple[tuple[str, Refused], ...]
+
+
+def options(case: Case) -> Options:
+    """What each algorithm answers. `sequential` is always valid and has no draft."""
+    drafts: list[Draft] = []
+    refused: list[tuple[str, Refused]] = []
+    for name, plan in PLANS.items():
+        try:
+            drafts.append(plan(case))
+        except Refused as reason:
+            refused.append((name, reason))
+    return Options(tuple(drafts), tuple(refused))

@@ -1,0 +1,217 @@
+"""Recurrences that can be computed for all points at once are brought to the form of the algorithm that does it.
+
+    h = (1 - z) * h[t-1] + z * x       →     h_decay = 1 - z;  h_input = z * x;  h = h_decay * h[t-1] + h_input
+
+The program still says the same: coefficients become equations before the recurrence, what is read of a matrix state equations after
+it, and the states' own equations are what is left between. Which algorithm computes them is noted beside, as a `Solve`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from recdsl.check.schedule import Component
+from recdsl.classify.group import Group, group_of
+from recdsl.classify.verdict import verdict_of
+from recdsl.diagnostics import Diagnostic, Label, RecdslError
+from recdsl.ir.expr import Apply, Call, Expr, Read
+from recdsl.ir.graph import node_of, results_of
+from recdsl.ir.module import Equation, Item, Module, Program
+from recdsl.ir.types import ValueType
+from recdsl.lower.algorithms import NAMES, SEQUENTIAL, Options, options
+from recdsl.lower.draft import Case, Draft, Refused
+from recdsl.lower.plan import Solve
+from recdsl.rewrite.order import ordered_components
+
+Solves = dict[str, tuple[Solve, ...]]  # by the key of the module
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """One recurrence, every algorithm that was asked for it, and the name of the one that computes it."""
+
+    case: Case
+    options: Options
+    taken: str
+
+
+@dataclass(frozen=True, slots=True)
+class Parallel:
+    """The program with its recurrences in form, how each is solved, and all decisions in the order in which they were made."""
+
+    program: Program
+    solves: Solves
+    decisions: tuple[Decision, ...]
+
+
+def parallelise(program: Program, schedule: str = "auto") -> Parallel:
+    """The program with its recurrences in form; those without a `Solve` run step by step.
+
+    `schedule` forces one algorithm wherever it is valid. Raises RecdslError (R5xx) where it is valid nowhere.
+    """
+    work = _Work(program, schedule)
+    for key in program.modules:
+        work.module(key)
+    if schedule not in ("auto", SEQUENTIAL) and not work.forced:
+        raise RecdslError([_nowhere(schedule, work.reasons)])
+    return Parallel(work.program, work.solves, tuple(work.decisions))
+
+
+def _nowhere(schedule: str, reasons: list[Refused]) -> Diagnostic:
+    if not reasons:
+        return Diagnostic("R509", f"there is no recurrence that {schedule} could compute")
+    first = reasons[0]
+    labels = (Label(first.span, first.reason),) if first.span is not None else ()
+    text = f"{schedule} does not apply: {first.reason}"
+    return Diagnostic(
+        first.code, text, labels, help=f"recdsl explain lists the algorithms that do; they are among {', '.join(NAMES)}"
+    )
+
+
+@dataclass(slots=True)
+class _Work:
+    program: Program
+    schedule: str
+    solves: Solves = field(default_factory=dict)
+    decisions: list[Decision] = field(default_factory=list)
+    reasons: list[Refused] = field(default_factory=list)
+    forced: bool = False
+
+    def module(self, key: str) -> None:
+        done: set[str] = set()
+        while (component := self._next(key, done)) is not None:
+            done.update(component.items)
+            module = self.program.modules[key]
+            group = group_of(module, self.program, component)
+            case = Case(group, verdict_of(group))
+            found = options(case)
+            draft = self._chosen(found.drafts, dict(found.refused))
+            self.decisions.append(Decision(case, found, SEQUENTIAL if draft is None else draft.algorithm))
+            if draft is not None:
+                change = _Change(group, draft, self.program)
+                self.program = self.program.with_module(change.module())
+                self.solves[key] = (*self.solves.get(key, ()), change.solve())
+                done.update(draft.states)
+
+    def _next(self, key: str, done: set[str]) -> Component | None:
+        """The next recurrent component, in the order of computation."""
+        for component in ordered_components(self.program.modules[key], self.program):
+            if component.recurrent and not set(component.items) & done:
+                return component
+        return None
+
+    def _chosen(self, drafts: tuple[Draft, ...], refused: dict[str, Refused]) -> Draft | None:
+        if self.schedule == SEQUENTIAL:
+            return None
+        if self.schedule == "auto":
+            return drafts[0] if drafts else None
+        draft = next((each for each in drafts if each.algorithm == self.schedule), None)
+        if draft is not None:
+            self.forced = True
+            return draft
+        if self.schedule in refused:
+            self.reasons.append(refused[self.schedule])
+        return drafts[0] if drafts else None
+
+
+@dataclass(slots=True)
+class _Change:
+    """One draft put into its module."""
+
+    group: Group
+    draft: Draft
+    program: Program
+    made: dict[Expr, Read] = field(default_factory=dict)
+    added: list[Equation] = field(default_factory=list)
+    taken: set[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        module = self.source
+        self.taken = {given.name for given in module.inputs}
+        self.taken |= {each for item in module.items for each in results_of(item)}
+        self.taken |= {spec.path.split(".")[0] for spec in module.weights} | {each.path for each in module.instances}
+
+    @property
+    def source(self) -> Module:
+        return self.group.module
+
+    def solve(self) -> Solve:
+        draft = self.draft
+        roles = tuple((name, self._with_names(expr)) for name, expr in draft.roles)
+        readings = tuple(replace(each, query=self._with_names(each.query)) for each in draft.readings)
+        return Solve(draft.algorithm, draft.states, draft.offset, roles, readings, draft.keys, draft.values)
+
+    def module(self) -> Module:
+        for name, expr in self._named():
+            self._name(expr, name.split("[")[0])
+        changed = {each.id: each for each in self.draft.readers}
+        items: list[Item] = []
+        after = dict(self.draft.next)
+        for item in self.source.items:
+            if isinstance(item, Equation) and item.id in after:
+                item = replace(item, expr=self._with_names(after[item.id]))
+            elif isinstance(item, Equation) and item.id in changed:
+                item = replace(item, expr=self._with_names(changed[item.id].expr))
+            items.append(item)
+        new = [
+            replace(each, expr=self._with_names(each.expr)) for name, each in changed.items() if name not in self.taken
+        ]
+        module = replace(self.source, items=(*self.added, *items, *new))
+        return in_order(module, self.program.with_module(module))
+
+    def _named(self) -> tuple[tuple[str, Expr], ...]:
+        """What becomes equations, and what for."""
+        if self.draft.parts is not None:
+            return tuple(("part", each) for each in self.draft.parts)
+        return (*self.draft.roles, *(("query", each.query) for each in self.draft.readings))
+
+    def _name(self, expr: Expr, role: str) -> None:
+        if not isinstance(expr, (Apply, Call)) or expr in self.made:
+            return
+        read = self._existing(expr)
+        if read is None:
+            name = self._new(f"{self.draft.states[0].split('~')[0].lstrip('%')}_{role}")
+            axes = expr.type.axes
+            type = ValueType(expr.type.kind, axes, expr.type.dims)
+            span = next(each.span for each in self.source.items if node_of(each) == self.draft.states[0])
+            self.added.append(Equation(name, name, type, expr, span=span))
+            read = Read(name, type, span=expr.span)
+        self.made[expr] = read
+
+    def _existing(self, expr: Expr) -> Read | None:
+        """An equation that says the same already."""
+        polynomials = self.group.polynomials
+        form = polynomials.normal([(expr,)])
+        for each in self.source.equations():
+            outside = each.id not in polynomials.held and each.type == expr.type
+            if outside and (each.expr == expr or polynomials.normal([(each.expr,)]) == form):
+                return Read(each.id, each.type)
+        return None
+
+    def _new(self, wish: str) -> str:
+        stem = wish if not wish[0].isdigit() else f"part_{wish}"
+        name, number = stem, 1
+        while name in self.taken:
+            number += 1
+            name = f"{stem}_{number}"
+        self.taken.add(name)
+        return name
+
+    def _with_names(self, expr: Expr) -> Expr:
+        return rebuild_top(expr, self.made)
+
+
+def rebuild_top(expr: Expr, names: dict[Expr, Read]) -> Expr:
+    """The expression with named parts read by their names, largest parts first."""
+    if expr in names:
+        return names[expr]
+    if isinstance(expr, (Apply, Call)):
+        return replace(expr, operands=tuple(rebuild_top(each, names) for each in expr.operands))
+    return expr
+
+
+def in_order(module: Module, program: Program) -> Module:
+    """The module with its items in an order in which they can be computed."""
+    items = {node_of(item): item for item in module.items}
+    order = [name for each in ordered_components(module, program) for name in each.items]
+    return replace(module, items=tuple(items[name] for name in order))

@@ -1,0 +1,116 @@
+"""What is proved of the growth of a recurrence, and what stands in the way."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import recdsl
+from recdsl.explain import RecurrenceReport
+
+SPECS = Path(__file__).parents[2] / "specs"
+
+
+def reports(equations: str, axes: str = "t") -> tuple[RecurrenceReport, ...]:
+    """The recurrences of some equations over an input x of dim D."""
+    lines = "".join(f"  {line.strip()}\n" for line in equations.strip().split("\n"))
+    return recdsl.explain(f"layer f(D, K) over {axes}:\n  in x : D\n{lines}").recurrences
+
+
+def stable(equations: str, axes: str = "t") -> str:
+    (found,) = reports(equations, axes)
+    return found.stable
+
+
+def of_spec(name: str) -> dict[str, str]:
+    return {", ".join(each.states): each.stable for each in recdsl.explain(SPECS / f"{name}.rdl").recurrences}
+
+
+@pytest.mark.parametrize(
+    ("equations", "said"),
+    [
+        ("a = sigmoid(x)\nh = a * h[t-1] + x\nout h", "proved: a in (0, 1)"),
+        ("h = 0.5 * h[t-1] + x\nout h", "proved: the coefficient is 0.5"),
+        ("h = h[t-1] + x\nout h", "proved: the coefficient is 1"),
+        ("z = sigmoid(x)\nh = h[t-1] - z * h[t-1] + z * x\nout h", "proved: 1 - z in (0, 1)"),
+        ("a = tanh(x)\nh = a * h[t-1] + x\nout h", "proved: a in (-1, 1)"),
+        ("h = 2 * h[t-1] + x\nout h", "2 can exceed 1: it lies in [2, 2]"),
+        ("a = exp(x)\nh = a * h[t-1] + x\nout h", "a can exceed 1: it lies in (0, inf)"),
+        ("param a : D\nh = a * h[t-1] + x\nout h", "a can exceed 1: it lies in (-inf, inf)"),
+        ("a = -1.5 * sigmoid(x)\nh = a * h[t-1] + x\nout h", "-1.5 * sigmoid(x) can fall below -1: it lies in (-1.5, 0)"),
+        (
+            "lb = sigmoid(2 * x)\na = lb + (1 - lb) * sigmoid(x)\nh = a * h[t-1] + x\nout h",
+            "proved: sigmoid(x) + lb - sigmoid(x) * lb in (0, 1)",
+        ),
+        ("a = exp(complex(-softplus(x), x))\nh = a * h[t-1] + x\nout real(h)", "proved: |a| in (0, 1)"),
+        ("a = complex(x, x)\nh = a * h[t-1] + x\nout real(h)", "|a| can exceed 1: it lies in [0, inf)"),
+    ],
+)  # fmt: skip
+def test_one_coefficient(equations: str, said: str) -> None:
+    assert stable(equations) == said
+
+
+def test_sums_of_coefficients_into_a_state() -> None:
+    half = "h = 0.5 * tanh(x) * h[t-1] + 0.5 * h[t-2] + x\nout h"
+    assert stable(half) == "proved: |0.5| + |0.5 * tanh(x)| in [0.5, 1)"
+    whole = "h = tanh(x) * h[t-1] + 0.5 * h[t-2] + x\nout h"
+    assert stable(whole) == "|0.5| + |tanh(x)| can exceed 1: it lies in [0.5, 1.5)"
+
+
+def test_sums_of_coefficients_out_of_a_state() -> None:
+    shared = "a, b = sigmoid(x)\nr = a * b * (r[j-1] + s[i-1]) + x\ns = a * (1 - b) * (r[j-1] + s[i-1])\nout r + s"
+    assert stable(shared, "i, j").startswith("proved: |a * b| + |a * (1 - b)| in ")
+
+
+def test_image_modes() -> None:
+    assert of_spec("plstm") == {
+        "x": "bounded: it ends, turns at most: depth",
+        "R, Dn": "proved: |alpha * gamma| + |gamma * (1 - alpha)| in [0, 1)",
+        "Dn": "proved: t_dd in (-1, 1)",
+        "R": "proved: t_rr in (-1, 1)",
+    }
+
+
+def test_edges_of_a_graph() -> None:
+    free = "h = x + sum[pred](sigmoid(x[pred]) * h[pred])\nout h"
+    assert stable(free, "n in dag") == "the sum of sigmoid(x[pred]) over the edges that come in can exceed 1: each lies in (0, 1)"  # fmt: skip
+    shared = "h = x + sum[pred](softmax[pred](x[pred]) * h[pred])\nout h"
+    assert stable(shared, "n in dag") == "proved: the coefficients of the edges that come in add up to 1 at most"
+
+
+def test_corrections_of_rank_one() -> None:
+    text = "b : scalar = {b}\nk : K = {k}\nS : K D = S[t-1] - b * k * sum[K](k * S[t-1]) + k * x\nout sum[K](k * S)"
+    unit = text.format(b="2 * sigmoid(linear(x))", k="l2norm(linear(x -> K))")
+    assert stable(unit) == "proved: k is at most 1 long, b in (0, 2), the coefficient is 1"
+    long = text.format(b="sigmoid(linear(x))", k="linear(x)")
+    assert stable(long) == "unknown: it is stable where b * sum[K](k^2) stays in [0, 2]; b lies in (0, 1)"
+    strong = text.format(b="3 * sigmoid(linear(x))", k="l2norm(linear(x -> K))")
+    assert stable(strong).startswith("unknown: it is stable where b * sum[K](k^2) stays in [0, 2]")
+    assert of_spec("gated_deltanet") == {"S": "proved: k is at most 1 long, beta in (0, 1), alpha in (0, 1)"}
+
+
+def test_intervals_that_no_step_leaves() -> None:
+    assert stable("h : D = tanh(linear(x) + linear(h[t-1]))\nout h") == "bounded: h in (-1, 1)"
+    gated = "z = sigmoid(h[t-1])\nh = z * h[t-1] + (1 - z) * tanh(x)\nout h"
+    assert stable(gated) == "bounded: h in (-1, 1)"
+    assert of_spec("lstm") == {"c, h": "unknown: no bound of c is known; h in (-1, 1)"}
+    started = "h : D = where(h[t-1] > 1, 0, 0.5) * abs(h[t-1])\ninit h = 3\nout h + x"
+    assert stable(started) == "bounded: h in [0, 3]"
+
+
+def test_the_place_in_the_way() -> None:
+    (found,) = reports("a = 1 + x\nh = a * h[t-1] + x\nout h")
+    assert found.stable.startswith("1 + x can exceed 1")
+    assert found.unstable is not None
+    assert found.unstable.place[0] == 4
+
+
+def test_what_can_explode() -> None:
+    (found,) = reports("a = exp(x)\nh = a * h[t-1] + x / (1 - sigmoid(x) * 2)\nout h")
+    assert [(each.code, each.reason) for each in found.remarks] == [
+        ("R561", "exp(x) can overflow: x lies in (-inf, inf)"),
+        ("R562", "the divisor 1 - sigmoid(x) * 2 can be 0: it lies in (-1, 1)"),
+    ]
+    (found,) = reports("h = exp(-softplus(x)) * h[t-1] + x / (1 + sigmoid(x)) / sqrt(D)\nout h")
+    assert not found.remarks
