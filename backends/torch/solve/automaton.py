@@ -38,7 +38,8 @@ def _started(family: Family, table: str, order: tuple[str, ...]) -> str:
     """Where the start of a document goes, for all values."""
     start = family.start_text()
     if start is None or start.number:
-        place = 0 if start is None else int(start.code == "True" or start.code)
-        return f"{table}[..., {place} : {place + 1}]"
+        code = "0" if start is None else start.code
+        number = {"False": 0, "True": 1}[code] if code in ("False", "True") else int(code)
+        return f"{table}[..., {number} : {number + 1}]"
     place = unsqueezed(start, order)
     return f"torch.take_along_dim({table}, {place}{'.long()' if start.kind == 'bool' else ''}, -1)"

@@ -73,8 +73,7 @@ class _Folded:
         start = self._start()
         breaks = self._mask("breaks", around.breaks())
         behind = self._mask("behind", "steps.behind()") if self.kept else None
-        decay, given = self._coefficient(decay), self._coefficient(given)
-        whole = self._states(decay, given, start, breaks, behind)
+        whole = self._states(self._coefficient(decay), self._coefficient(given), start, breaks, behind)
         self._before(exprs, whole, start, breaks)
         results = [self._sum(each, expr) for each, expr in zip(sums, exprs, strict=True)]
         self._print(first, sums, [*results, whole])
