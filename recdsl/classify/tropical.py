@@ -89,6 +89,8 @@ class Tropical(ClosedWalk[Folded]):
                 return shifted(negated(self.of(right)), left)
             case "neg", (x,):
                 return negated(self.of(x))
+            case "mul", (Const(value=value), x) | (x, Const(value=value)) if value == -1:
+                return negated(self.of(x))
             case (("maximum" | "minimum" | "logaddexp"), (left, right)):
                 return self._joined(expr, self.of(left), self.of(right))
             case (("relu" | "softplus"), (x,)):
