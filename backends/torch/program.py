@@ -18,7 +18,7 @@ from recdsl.lower.plan import ProgramPlan
 HELPERS = (
     "whole", "wide", "inverse", "constant", "scaled", "Weights", "expect", "expect_tokens", "bound", "quantise", "largest", "normalise",
     "Steps",
-    "two_level", "diagonal", "interleaved", "folded", "flipped", "rank_one_chunks", "rank_one", "rank_one_gated",
+    "two_level", "diagonal", "interleaved", "folded", "flipped", "logarithm", "rank_one_chunks", "rank_one", "rank_one_gated",
     "delta_chunks", "delta", "delta_gated", "block", "powers", "fourier",
     "matrix_messages", "extreme", "extreme_matrix", "logsum", "logsum_matrix", "any_of", "clamped", "mobius", "automaton",
     "stepwise", "newton",

@@ -165,6 +165,7 @@ LOCALS = frozenset(
         "mobius",
         "place",
         "flipped",
+        "logarithm",
         "powers",
         "rank_one",
         "rank_one_gated",

@@ -5,7 +5,7 @@
 Valid for matrix states with coefficients that are shared along the values, and read in sums over the keys: the delta rule with gates and
 momentum, products of several steps at a point, decays for each key (then for one state, and not negative). The unknown reads of a chunk solve
 a triangular system (Yang et al. 2024, arXiv 2406.06484, section 3).
-Roles: `decay[i,j]` or `log_decay[0,0]` (for each key); `erase[r,i]`, `probe[r,j]`, `key[m,i]`, `value[m]`; what is not there is 0.
+Roles: `decay[i,j]`, or for each key `log_decay[0,0]` or `gate[0,0]` (its logarithm is still to be taken); `erase[r,i]`, `probe[r,j]`, `key[m,i]`, `value[m]`; what is not there is 0.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ class _Roles:
             name, decay = decay_role(self.case, link.coefficient, self.sides)
             if set(link.coefficient.type.dim_names) & set(self.sides.values):
                 raise Refused("R512", "the decay differs along the values", link.coefficient.span or self.case.span)
-            if name == "log_decay" and len(place) > 1:
+            if name != "decay" and len(place) > 1:
                 raise Refused("R513", "several states share a decay for each key", link.read.span)
             self.roles[f"{name}[{place[link.state]},{place[link.read.value]}]"] = decay
         for term in self.system.low_rank:
@@ -123,7 +123,7 @@ class _Roles:
         """The state with this number in terms of the roles."""
         total: Expr = const(0.0)
         for other, state in enumerate(self.system.states):
-            decay = self.roles.get(f"decay[{place},{other}]")
+            decay = self.roles.get(f"decay[{place},{other}]") or self.roles.get(f"gate[{place},{other}]")
             gated = self.roles.get(f"log_decay[{place},{other}]")
             if gated is not None:
                 decay = simplified("exp", gated)

@@ -2,43 +2,61 @@
 
 from __future__ import annotations
 
+import math
+
+from recdsl.classify.bounds import Bounds
 from recdsl.ir.build import apply, const, simplified
 from recdsl.ir.expr import Apply, Const, Expr, Read
-from recdsl.ir.module import Equation
 
 
-def logarithm(expr: Expr, equations: dict[str, Equation]) -> Expr:
-    """log(expr) for an expression that is not negative; values are followed to their equations."""
+def logarithm(expr: Expr, bounds: Bounds) -> Expr | None:
+    """log(expr) written with the arguments of its exponentials, -inf where a choice gives 0; None where it has another form. Values are
+    followed to their equations."""
+    equations = bounds.polynomials.equations
     match expr:
-        case Const(value=1 | 1.0):
-            return const(0.0)
-        case Read(value=value, offsets=(), via="") if value in equations and _is_exponential(equations[value].expr):
-            return logarithm(equations[value].expr, equations)
+        case Const(value=bool()):
+            return None
+        case Const(value=value) if value > 0:
+            return const(math.log(value))
+        case Read(value=value, offsets=(), via="") if value in equations:
+            return logarithm(equations[value].expr, bounds)
         case Apply(operator="exp", operands=(x,)):
             return x
         case Apply(operator="sigmoid", operands=(x,)):
             return simplified("logsigmoid", x)
-        case Apply(operator="sub", operands=(Const(value=1 | 1.0), Apply(operator="sigmoid", operands=(x,)))):
-            return simplified("logsigmoid", simplified("neg", x))
-        case Apply(operator="sub", operands=(Const(value=1 | 1.0), Read(value=value, offsets=(), via=""))) if (
-            value in equations and _is(equations[value].expr, "sigmoid")
-        ):
-            inside = equations[value].expr
-            assert isinstance(inside, Apply)
-            return simplified("logsigmoid", simplified("neg", inside.operands[0]))
-        case Apply(operator="pow", operands=(base, exponent)):
-            return simplified("mul", logarithm(base, equations), exponent)
+        case Apply(operator="sub", operands=(Const(value=1 | 1.0), right)):
+            inside = _seen(right, bounds)
+            if isinstance(inside, Apply) and inside.operator == "sigmoid":
+                return simplified("logsigmoid", simplified("neg", inside.operands[0]))
+        case Apply(operator="pow", operands=(base, exponent)) if is_positive(base, bounds):
+            found = logarithm(base, bounds)
+            return None if found is None else simplified("mul", found, exponent)
         case Apply(operator="mul", operands=(left, right)):
-            return simplified("add", logarithm(left, equations), logarithm(right, equations))
+            parts = logarithm(left, bounds), logarithm(right, bounds)
+            return None if parts[0] is None or parts[1] is None else simplified("add", parts[0], parts[1])
         case Apply(operator="sqrt", operands=(x,)):
-            return simplified("mul", const(0.5), logarithm(x, equations))
-    return apply("log", expr)
+            found = logarithm(x, bounds)
+            return None if found is None else simplified("mul", const(0.5), found)
+        case Apply(operator="where", operands=(condition, then, otherwise)):
+            branches = tuple(const(-math.inf) if _is_zero(each) else logarithm(each, bounds) for each in (then, otherwise))
+            if branches[0] is not None and branches[1] is not None:
+                return apply("where", condition, branches[0], branches[1])
+    return None
 
 
-def _is(expr: Expr, operator: str) -> bool:
-    return isinstance(expr, Apply) and expr.operator == operator
+def is_positive(expr: Expr, bounds: Bounds) -> bool:
+    """Whether an expression is above 0 for all inputs and weights."""
+    found = bounds.of(expr)
+    return found.low > 0 or (found.low == 0 and found.low_open)
 
 
-def _is_exponential(expr: Expr) -> bool:
-    """Whether the logarithm of an expression is simpler than the expression."""
-    return isinstance(expr, Apply) and expr.operator in ("exp", "sigmoid", "pow", "mul", "sqrt", "sub")
+def _is_zero(expr: Expr) -> bool:
+    return isinstance(expr, Const) and expr.value == 0
+
+
+def _seen(expr: Expr, bounds: Bounds) -> Expr:
+    """What a value is, by its equation."""
+    equations = bounds.polynomials.equations
+    if isinstance(expr, Read) and not expr.offsets and not expr.via and expr.value in equations:
+        return equations[expr.value].expr
+    return expr

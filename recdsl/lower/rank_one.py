@@ -1,9 +1,9 @@
 """The algorithm `rank_one`: S = decay * S[t-1] + Σ key * value, read as Σ_K query * S, in chunks of points by matrix products.
 
 Valid for a matrix state that is read in sums over one side only and gets products of both sides. The decay is one number for the whole
-state (of any sign, 0 included), or one for each key, or for each value, which must then not be negative: products of them are
-taken as sums of logarithms. Linear attention in chunks (Yang et al. 2023, arXiv 2312.06635, section 4).
-Roles: `decay` (one number) or `log_decay` (one for each key or value); `key` and `value`, with a number behind from the second pair on.
+state (of any sign, 0 included), or one for each key, or for each value, which must then be positive, or 0 by a `where`: products
+of them are taken as sums of logarithms. Linear attention in chunks (Yang et al. 2023, arXiv 2312.06635, section 4).
+Roles: `decay` (one number), or for each key or value `log_decay`, or `gate`, whose logarithm is still to be taken; `key` and `value`, with a number behind from the second pair on.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from recdsl.ir.sizes import axis_length
 from recdsl.ir.types import ValueType
 from recdsl.lower.diagonal import refuse_sums
 from recdsl.lower.draft import Case, Cost, Draft, Refused, plus, times
-from recdsl.lower.logarithm import logarithm
+from recdsl.lower.logarithm import is_positive, logarithm
 from recdsl.lower.sides import Sides, sides_of
 
 NAME = "rank_one"
@@ -36,7 +36,7 @@ def plan(case: Case) -> Draft:
     decay = decay_role(case, link.coefficient, sides)
     ((_, own),) = sides.pairs
     roles = [decay]
-    factor = decay[1] if decay[0] == "decay" else simplified("exp", decay[1])
+    factor = simplified("exp", decay[1]) if decay[0] == "log_decay" else decay[1]
     after = times(factor, link.read)
     for place, pair in enumerate(own):
         suffix = "" if place == 0 else f"_{place + 1}"
@@ -57,17 +57,23 @@ def plan(case: Case) -> Draft:
 
 
 def decay_role(case: Case, decay: Expr, sides: Sides) -> tuple[str, Expr]:
-    """The decay as a role. Raises `Refused` (R519) where its logarithm is needed and may not exist."""
+    """The decay as a role. Raises `Refused` (R519) where its logarithm is needed and may not exist.
+
+    A decay of 0 that is no choice has a gradient, which cannot go through its logarithm.
+    """
     names = set(decay.type.dim_names)
     by_key, by_value = names & set(sides.keys), names & set(sides.values)
     if by_key and by_value:
         raise Refused("R512", "the decay differs along both sides of the state", decay.span or case.span)
     if not by_key and not by_value:
         return "decay", decay
-    found = case.group.bounds.of(decay)
-    if found.low < 0:
-        raise Refused("R519", f"the decay may be negative: it lies in {found}", decay.span or case.span)
-    return "log_decay", logarithm(decay, case.group.polynomials.equations)
+    bounds = case.group.bounds
+    found = logarithm(decay, bounds)
+    if found is not None:
+        return "log_decay", found
+    if not is_positive(decay, bounds):
+        raise Refused("R519", f"the decay is not proved to be positive: it lies in {bounds.of(decay)}", decay.span or case.span)
+    return "gate", decay
 
 
 def matrix_cost(case: Case, type: ValueType, sides: Sides, triangular: int = 0) -> Cost:

@@ -1,8 +1,9 @@
-"""Gives a name to every value whose past is kept.
+"""Gives a name to every value whose past is kept, and to every draw, which must not be made twice.
 
 y = conv(a * b, 4 -> C, causal = yes)    →    y_a = a * b;  y = conv(y_a, 4 -> C, causal = yes)
 y = sum[s](q * (a * b)[t->s])            →    y_a = a * b;  y = sum[s](q * y_a[t->s])
 y = cumsum[t](x)                         →    y_sum = y_sum[t-1] + x;  y = y_sum
+y = 1 - dropout(x, 0.1)                  →    y_x = dropout(x, 0.1);  y = 1 - y_x
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from recdsl.ir.expr import Apply, Expr, Read, rebuild, walk
 from recdsl.ir.graph import results_of
 from recdsl.ir.module import Depth, Equation, Item, Module, Program
+from recdsl.rewrite.equations import is_impure
 
 
 def separate(program: Program) -> Program:
@@ -45,7 +47,13 @@ class _Separate:
                 return self._with_named(expr, equation)
             case Apply(operator="rename") if expr.attribute("old") == axis:
                 return self._with_named(expr, equation)
+            case Apply() if is_impure(expr) and expr is not equation.expr and self._storable(expr):
+                return self._new(expr, equation)
         return expr
+
+    def _storable(self, expr: Expr) -> bool:
+        """Whether an equation of the layer can hold a value: not what runs over an axis under another name."""
+        return set(expr.type.axis_names) <= set(self.source.axes)
 
     def _with_named(self, expr: Apply, equation: Equation) -> Apply:
         first = expr.operands[0]

@@ -37,6 +37,8 @@ def sides_of(
     group = case.group
     if any(each.init is not None for each in group.module.equations() if each.id in states):
         raise Refused("R518", "a matrix state that starts elsewhere than at 0 is computed whole", case.span)
+    if any(group.module.type_of(each).kind != "real" for each in states):
+        raise Refused("R527", f"{', '.join(states)} is not real", case.span)
     readings = Readings(group, states)
     readings.collect()
     refuse_circles(case, states, readings)

@@ -24,7 +24,7 @@ class _Delta(Matrix):
     @property
     def gated(self) -> bool:
         """Whether there is a decay for each key; then there is one state, and no dimension for the states."""
-        return any(name.startswith("log_decay") for name, _ in self.solve.roles)
+        return any(name.startswith(("log_decay", "gate")) for name, _ in self.solve.roles)
 
     def statement(self) -> None:
         states = self.solve.states
@@ -87,7 +87,7 @@ class _Delta(Matrix):
 
     def _decay(self) -> str:
         if self.gated:
-            return self.side(self.solve.role("log_decay[0,0]"), self.solve.keys, 0)
+            return self.logarithm("[0,0]", self.solve.keys)
         count = len(self.solve.states)
         entries = {(row, column): expr for row, found in enumerate(self._rows()) for column, expr in found.items()}
         codes = {place: self.side(expr, (), 1 if place[0] == place[1] else 0) for place, expr in entries.items()}

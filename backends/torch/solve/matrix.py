@@ -37,6 +37,13 @@ class Matrix(Solving):
             code = f"steps.cut({code}{'' if behind == 0 else f', {behind:g}'})"
         return folded(code, len(dims))
 
+    def logarithm(self, behind: str, dims: Sequence[str]) -> str:
+        """The logarithm of the decay on one side, from the role `log_decay` or `gate` with `behind` its name."""
+        roles = dict(self.solve.roles)
+        if f"log_decay{behind}" in roles:
+            return self.side(roles[f"log_decay{behind}"], dims, 0)
+        return f"{self.scope.help('logarithm')}({self.side(roles[f'gate{behind}'], dims, 1)})"
+
     def stacked(self, codes: Sequence[str]) -> str:
         """Some coefficients beside each other, in a dimension before the last."""
         if len(codes) == 1:
