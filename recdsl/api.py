@@ -40,14 +40,7 @@ def compile_text(
 ) -> Compiled:
     """The text of the compiled file, the name of its class, and the warnings. `schedule` forces an algorithm wherever it is
     valid. Raises ValueError for an unknown target or schedule."""
-    _known("target", target, pipeline.TARGETS)
-    _known("schedule", schedule, pipeline.schedules())
     return pipeline.compile_source(pipeline.load(program), target, layer, dict(settings or {}), dump_passes, schedule)
-
-
-def _known(kind: str, name: str, known: tuple[str, ...]) -> None:
-    if name not in known:
-        raise ValueError(pipeline.misnamed(kind, name, known))
 
 
 def compile(
@@ -61,11 +54,11 @@ def compile(
 ) -> type[nn.Module]:
     """The module class of a program. `sizes` become the defaults of its dims and numbers; `settings` are parameters by
     name of any kind, booleans, strings and layers among them. `schedule` forces an algorithm wherever it is valid."""
-    from recdsl.loader import load_module
+    from recdsl.loader import load_class
 
-    compiled = compile_text(program, target, layer=layer, settings={**(settings or {}), **sizes}, schedule=schedule)
-    made: type[nn.Module] = getattr(load_module(compiled.text, compiled.name), compiled.name)
-    return made
+    return load_class(
+        compile_text(program, target, layer=layer, settings={**(settings or {}), **sizes}, schedule=schedule)
+    )
 
 
 def explain(
@@ -74,7 +67,7 @@ def explain(
     """Which recurrences a program has, of which class, how each is computed, what that costs and whether it can grow."""
     from recdsl.explain import explain as explained
 
-    _known("schedule", schedule, pipeline.schedules())
+    pipeline.expect_known("schedule", schedule, pipeline.schedules())
     return explained(check(program, layer=layer, settings=settings).program, schedule)
 
 
@@ -91,7 +84,7 @@ def verify(
     from recdsl.verify.equivalence import verify as verified
 
     if schedule is not None:
-        _known("schedule", schedule, pipeline.schedules())
+        pipeline.expect_known("schedule", schedule, pipeline.schedules())
     schedules = None if schedule is None else (schedule,)
     return verified(program, target, examples, layer=layer, settings=settings, schedules=schedules)
 

@@ -42,7 +42,12 @@ Settings = Annotated[
     typer.Option("--set", metavar="NAME=VALUE", help="Give a parameter a value. May be repeated.", show_default=False),
 ]
 Target = Annotated[str, typer.Option("--target", metavar="NAME", help="What to compile for: auto or torch.")]
-Schedule = Annotated[str, typer.Option("--schedule", metavar="NAME", help="Force an algorithm wherever it is valid.")]
+Schedule = Annotated[
+    str,
+    typer.Option(
+        "--schedule", metavar="NAME", help="Force an algorithm wherever it is valid; some are only taken on request."
+    ),
+]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -63,11 +63,20 @@ def compile_source(
 
     `dump_passes` is a directory that gets one file a stage.
     """
+    return compile_checked(check(source, layer, settings), target, dump_passes, schedule)
+
+
+def compile_checked(
+    checked: Checked, target: str = "auto", dump_passes: Path | None = None, schedule: str = "auto"
+) -> Compiled:
+    """The stages behind the check; one checked program may be compiled under several schedules. Raises ValueError for an unknown
+    target or schedule."""
     from recdsl.emit.names import class_names
     from recdsl.lower.lower import lower
     from recdsl.rewrite.differentiate import expand_gradients
 
-    checked = check(source, layer, settings)
+    expect_known("target", target, TARGETS)
+    expect_known("schedule", schedule, schedules())
     watch = Watch(dump_passes)
     watch("check", checked.program)
     program = expand_gradients(checked.program)
@@ -101,6 +110,12 @@ def misnamed(kind: str, name: str, known: Iterable[str]) -> str:
     """What is said of a target or a schedule that there is not."""
     close = nearest(name, known)
     return f"there is no {kind} {name!r}; " + (f"did you mean {close}?" if close else f"there are {', '.join(known)}")
+
+
+def expect_known(kind: str, name: str, known: tuple[str, ...]) -> None:
+    """Raises ValueError for a target or a schedule that there is not."""
+    if name not in known:
+        raise ValueError(misnamed(kind, name, known))
 
 
 @dataclass(slots=True)

@@ -80,4 +80,4 @@ assert "states" in str(recdsl.explain("layer f(D) over t:\\n  in x : D\\n  h = h
 
 def test_an_unknown_attribute() -> None:
     with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
-        recdsl.nothing  # noqa: B018
+        recdsl.nothing  # noqa: B018  # reading it is what raises

@@ -94,7 +94,7 @@ def test_a_grid_is_as_deep_as_its_wavefront() -> None:
 def test_a_graph_is_as_deep_as_its_levels() -> None:
     found = only(DAG)
     assert (found.axes, found.domain, found.vector, found.depth) == (("n",), "graph", (), "levels")
-    assert found.work == "2*D*|edge| + D*|n|"
+    assert found.work == "D*|edge| + D*|n|"
 
 
 def test_depth_counts_the_layers_inside() -> None:

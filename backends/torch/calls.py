@@ -12,9 +12,9 @@ from recdsl.backends.torch.precision import narrowed
 from recdsl.emit.names import safe, safe_local
 from recdsl.emit.precedence import ATOM, BATCH, PRODUCT, WAVE, Text
 from recdsl.ir.expr import Call
-from recdsl.ir.module import Input, Module
+from recdsl.ir.module import Depth, Input, Module
 from recdsl.ir.types import Dim, ValueType
-from recdsl.lower.plan import Traits
+from recdsl.lower.plan import ProgramPlan, Traits
 
 if TYPE_CHECKING:
     from recdsl.backends.torch.expressions import Printer
@@ -56,10 +56,22 @@ def _plain_call(printer: Printer, expr: Call, callee: Module) -> tuple[str, tupl
     lead, arguments = _arguments(printer, expr, callee)
     name = instance_code(printer, expr.instance)
     if callee.domain == "graph":
-        arguments = [*arguments, "graph"]
+        same = callee.backward_graph == _runs_back(printer.scope.program, printer.scope.module)
+        arguments = [*arguments, "graph" if same else "graph.against"]
     elif callee.domain == "sequence" and traits_of(printer, expr.instance).points:
         arguments = [*arguments, _steps(printer, expr, lead)]
     return f"{name}({', '.join(arguments)})", lead, arguments
+
+
+def _runs_back(plan: ProgramPlan, module: Module) -> bool:
+    """Whether a layer over a graph, or the one that it is the body of a `repeat` or `loop` in, runs against the edges."""
+    around = (
+        each.module
+        for each in plan.modules.values()
+        for item in each.module.items
+        if isinstance(item, Depth) and item.body == module.key
+    )
+    return module.backward_graph or any(_runs_back(plan, each) for each in around)
 
 
 def _statement(printer: Printer, expr: Call, callee: Module) -> list[Text]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from recdsl.backends.torch.layout import permuted, place
 
 from recdsl.emit.precedence import ATOM, Text
-from recdsl.ir.expr import Apply, Expr, Read, walk
+from recdsl.ir.expr import Apply, Expr, Read
 
 if TYPE_CHECKING:
     from recdsl.backends.torch.expressions import Printer
@@ -36,7 +36,7 @@ def _indexed(whole: Text, index: str, label: str) -> Text:
 
 def varies(expr: Expr) -> bool:
     """Whether an expression differs from one incoming edge to the next."""
-    return any(isinstance(each, Read) and each.via == "pred" for each in walk(expr))
+    return "pred" in expr.type.axis_names
 
 
 def lifted(printer: Printer, expr: Expr) -> Text:

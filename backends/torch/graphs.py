@@ -18,28 +18,27 @@ from recdsl.emit.precedence import ATOM, Text
 from recdsl.ir.expr import Expr, Read, walk
 from recdsl.ir.graph import results_of
 from recdsl.ir.module import Depth, Equation
+from recdsl.ir.types import ValueType
 from recdsl.lower.plan import Recurrence
 
 
 def whole_receiver(scope: Scope) -> Receiver:
     """All nodes, or all edges, receive at once."""
     if scope.on_edges:
-        scope.owner.file.helpers.add("pairs")
+        scope.owner.file.helpers.add("Graph.pairs")
         return Receiver(
             "", "graph.source", "graph.source[graph.incoming]", "graph.incoming", "graph.outgoing", "graph.edges"
         )
     return Receiver("", "", "graph.source", "", "graph.target", "graph.nodes")
 
 
-NODES = Receiver("level.nodes", "", "level.source", "level.edges", "level.target", "len(level.nodes)")
-EDGES = Receiver(
-    "level.leaving",
-    "level.tail",
-    "graph.source[level.incoming]",
-    "level.incoming",
-    "level.outgoing",
-    "len(level.leaving)",
-)
+NODES = Receiver("level.nodes", "", "level.source", "level.edges", "level.target", "level.count")
+EDGES = Receiver("level.leaving", "level.tail", "level.origin", "level.incoming", "level.outgoing", "level.leavers")
+
+
+def place_of(type: ValueType) -> str:
+    """Where a value of a graph layer lives."""
+    return "edges" if "edge" in type.axis_names else "nodes"
 
 
 def statement(scope: Scope, stage: Recurrence) -> None:
@@ -56,7 +55,7 @@ class Levels:
         scope = self.scope
         inner = scope.inner(frozenset())
         inner.widens = bool(self.wide)
-        scope.owner.file.helpers.add("levels")
+        scope.owner.file.helpers.add("Graph.levels")
         starts = []
         for value in self._values():
             starts.append(self._buffer(inner, value))
@@ -98,25 +97,39 @@ class Levels:
         """A value of all nodes or edges, filled level by level."""
         scope = self.scope
         type = scope.module.type_of(value)
-        labels = scope.labels(type)
         name = scope.names.new(safe_local(base_name(value)))
-        zero = Printer(scope).spread(Text("0", kind="int", number=True), type, labels)
-        inner.values[value] = Text(name, labels, type.kind, wide=value in self.wide)
-        return name, widen(Printer(scope), zero).code if value in self.wide else zero.code
+        inner.values[value] = Text(name, scope.labels(type), type.kind, wide=value in self.wide)
+        return name, self.zeros(value)
+
+    def zeros(self, value: str) -> str:
+        """A value of all nodes or edges before it is known anywhere."""
+        type = self.scope.module.type_of(value)
+        printer = Printer(self.scope)
+        zero = printer.spread(Text("0", kind="int", number=True), type, self.scope.labels(type))
+        return widen(printer, zero).code if value in self.wide else zero.code
 
     def _equation(self, inner: Scope, item: Equation) -> None:
+        local = self.value(inner, item, buffered=item.id in self._values())
+        if item.id in self._values():
+            buffer = inner.values[item.id].code
+            inner.line(f"{buffer} = {buffer}.index_copy(0, {receiver_of(inner).here}, {local})")
+
+    def value(self, inner: Scope, item: Equation, buffered: bool) -> str:
+        """A value on one level under a name; one that is `buffered` with all dims, in its kind and dtype."""
         scope = self.scope
-        on_edges = self._on_edges(item)
-        inner.on_edges = on_edges
-        inner.graph = EDGES if on_edges else NODES
+        inner.on_edges = self._on_edges(item)
+        inner.graph = EDGES if inner.on_edges else NODES
+        if inner.on_edges:
+            scope.help("Graph.leaving")
+            if any(read.via == "pred" for read in _reads(item.expr)):
+                scope.help("Graph.pairs")
         inner.lengths[scope.module.axes[0]] = inner.lengths["edge"] = inner.graph.count
         comment(inner, item)
         self._outside(inner, _reads(item.expr), inner.graph.here)
         printer = Printer(inner)
         labels = scope.labels(item.type)
         text = printer.text(item.expr)
-        buffered = inner.values.get(item.id)
-        if buffered is not None and item.id in self._values():
+        if buffered:
             text = printer.spread(printer.cast(text, item.type.kind), item.type, labels)
             if item.id not in self.wide:
                 text = narrowed(printer, text)
@@ -129,8 +142,7 @@ class Levels:
         inner.line(f"{local} = {text.code}")
         key = (item.id, (), "")
         inner.reads[key] = Text(local, text.labels, item.type.kind, number=text.number, wide=text.wide)
-        if buffered is not None and item.id in self._values():
-            inner.line(f"{buffered.code} = {buffered.code}.index_copy(0, {inner.graph.here}, {local})")
+        return local
 
     def _depth(self, inner: Scope, item: Depth) -> None:
         """A `repeat` or `loop` at the nodes of the level."""
@@ -155,6 +167,12 @@ class Levels:
             text = self.scope.values[read.value]
             if text.labels and text.labels[0] in (self.scope.module.axes[0], "edge"):
                 inner.reads[key] = Text(f"{text.at(ATOM)}[{here}]", text.labels, text.kind)
+
+
+def receiver_of(scope: Scope) -> Receiver:
+    """Who receives where a scope stands."""
+    assert scope.graph is not None
+    return scope.graph
 
 
 def _reads(expr: Expr) -> list[Read]:

@@ -1,16 +1,18 @@
 """The algorithm `sequential` on a grid: wave after wave of the schedule, all points of a wave at once.
 
-Values from outside are put in the order of the waves once and split; each value of the component is a list of waves, so that a
-read at an offset looks up its neighbours in the wave that lies as far back as the schedule says.
+Values from outside are split into waves once; each value of the component is a list of waves, so that a read at an offset finds its
+neighbours in the wave that lies as far back as the schedule says. With two axes one of which the schedule advances by 1 a point, waves
+are slices, otherwise lists of points.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from recdsl.backends.torch import depth
 from recdsl.backends.torch.expressions import Printer
-from recdsl.backends.torch.layout import permuted
+from recdsl.backends.torch.layout import permuted, tuple_code
 from recdsl.backends.torch.precision import narrowed, wide_states
 from recdsl.backends.torch.reads import base_name, outside
 from recdsl.backends.torch.scope import Scope
@@ -33,6 +35,15 @@ def statement(scope: Scope, stage: Recurrence) -> None:
     Waves(scope, stage).print()
 
 
+def waves(scope: Scope, stage: Recurrence, offsets: Sequence[tuple[int, ...]]) -> str:
+    """What knows the waves of a recurrence that reads at these offsets."""
+    shape = tuple_code([scope.lengths[axis] for axis in scope.module.axes])
+    device = f"{scope.like}.device"
+    if len(scope.module.axes) == 2 and 1 in map(abs, stage.vector):
+        return f"{scope.help('SlantedWaves')}({shape}, {stage.vector}, {device})"
+    return f"{scope.help('Waves')}({shape}, {stage.vector}, {tuple(offsets)}, {device})"
+
+
 @dataclass(slots=True)
 class Waves:
     scope: Scope
@@ -53,12 +64,10 @@ class Waves:
         self._positions(inner)
         for item in self.stage.items:
             self._item(inner, item)
+        for value, name in self.lists.items():  # last, so that every read counts waves from the same end
+            inner.line(f"{name}.append({inner.values[value].code})")
         context: dict[str, object] = {
-            "waves": scope.help("Waves"),
-            "shape": ", ".join(scope.lengths[axis] for axis in self.axes),
-            "schedule": self.stage.vector,
-            "offsets": tuple(self._offsets()),
-            "device": f"{scope.like}.device",
+            "waves": waves(scope, self.stage, self._offsets()),
             "lists": [(name, self._empty(value)) for value, name in self.lists.items()],
             "names": ", ".join(name for name, _ in split),
             "split": [source for _, source in split],
@@ -113,7 +122,7 @@ class Waves:
 
     def _positions(self, inner: Scope) -> None:
         for place, axis in enumerate(self.axes):
-            inner.positions[axis] = Text(f"waves.places[wave][{place}]", (WAVE,), "int")
+            inner.positions[axis] = Text(f"waves.place({place}, wave)", (WAVE,), "int")
 
     def _empty(self, value: str) -> str:
         """Waves before the first one, without points."""
@@ -136,9 +145,6 @@ class Waves:
             depth.statement(inner, item)
         else:
             self._equation(inner, item)
-        for value in results_of(item):
-            if value in self.lists:
-                inner.line(f"{self.lists[value]}.append({inner.values[value].code})")
 
     def _equation(self, inner: Scope, item: Equation) -> None:
         for read in walk(item.expr):
@@ -166,7 +172,7 @@ class Waves:
         start = outside(Printer(inner), read)
         earlier = f"{self.lists[read.value]}[-{self._back(offset)}]"
         extra = "" if start is None else f", {start}"
-        inner.line(f"{name} = waves.near({self._offsets().index(offset)}, wave, {earlier}{extra})")
+        inner.line(f"{name} = waves.near({offset}, wave, {earlier}{extra})")
         inner.reads[key] = Text(name, inner.labels(read.type), read.type.kind, wide=read.value in self.wide)
 
     # ---- after the loop

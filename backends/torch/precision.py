@@ -13,18 +13,24 @@ from typing import TYPE_CHECKING
 from recdsl.emit.precedence import ATOM, Text
 from recdsl.ir.expr import Apply, Call, Expr, Read, operands, walk
 from recdsl.ir.module import Depth, Equation, Module
-from recdsl.lower.plan import Recurrence
+from recdsl.lower.plan import ModulePlan, Recurrence
 
 if TYPE_CHECKING:
     from recdsl.backends.torch.expressions import Printer
 
-_NARROW = frozenset({"linear", "conv", "extern", "batchnorm", "inverse"})
+_NARROW = frozenset({"linear", "conv", "extern", "batchnorm"})
 
 
 def wide_states(stage: Recurrence, module: Module) -> frozenset[str]:
-    """The states of a component that are kept wide."""
-    narrow = set(_applied_to(stage))
+    """The states of a component that are kept wide: all of them where an algorithm solves it for all points."""
+    narrow = set(_applied_to(stage)) if stage.solve is None else set()
     return frozenset(v for v, _ in stage.reach if v not in narrow and module.type_of(v).kind == "real")
+
+
+def wide_values(plan: ModulePlan) -> frozenset[str]:
+    """The values whose past is kept wide."""
+    stages = [stage for stage in plan.stages if isinstance(stage, Recurrence)]
+    return frozenset(value for stage in stages for value in wide_states(stage, plan.module))
 
 
 def _applied_to(stage: Recurrence) -> Iterator[str]:

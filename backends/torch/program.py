@@ -12,31 +12,36 @@ from recdsl.emit.environment import render
 from recdsl.emit.format import format_python
 from recdsl.emit.names import class_names
 from recdsl.emit.unused import without_unused
-from recdsl.lower.plan import ProgramPlan
+from recdsl.ir.operators.table import OPERATORS
+from recdsl.lower.beside import operators
+from recdsl.lower.plan import ProgramPlan, Recurrence
 
 # Helpers in the order in which they stand in the file.
 HELPERS = (
     "whole", "wide", "inverse", "constant", "scaled", "Weights", "expect", "expect_tokens", "bound", "quantise", "largest", "normalise",
     "Steps",
-    "two_level", "diagonal", "interleaved", "folded", "flipped", "logarithm", "rank_one_chunks", "rank_one", "rank_one_gated",
+    "two_level", "diagonal", "interleaved", "folded", "flipped", "logarithm", "contained", "rank_one_chunks", "rank_one", "rank_one_gated",
     "delta_chunks", "delta", "delta_gated", "block", "powers", "fourier",
     "matrix_messages", "extreme", "extreme_matrix", "logsum", "logsum_matrix", "any_of", "clamped", "mobius", "automaton",
-    "stepwise", "newton",
-    "convolve", "shift", "Waves", "Graph", "by", "check_path", "chain", "visit", "begin",
+    "stepwise", "newton", "quasi_newton", "in_segments",
+    "border", "grid", "wavefront", "rows", "divide", "gated_tiles", "gated_states", "gated_reads", "gated_product",
+    "convolve", "shift", "at_index", "SlantedWaves", "Waves", "wavewise", "Graph", "levels", "line_graph", "level_by_level", "by", "check_path", "chain", "visit", "begin",
 )  # fmt: skip
 NEEDS = {  # what else a helper needs
     "inverse": ("wide",),
     "chain": ("check_path",),
     "interleaved": ("diagonal",),
     "folded": ("diagonal", "wide"),
-    "rank_one": ("rank_one_chunks",),
-    "rank_one_gated": ("rank_one_chunks",),
-    "delta": ("delta_chunks",),
+    "rank_one": ("contained", "rank_one_chunks"),
+    "rank_one_gated": ("contained", "rank_one_chunks"),
+    "delta": ("contained", "delta_chunks"),
     "powers": ("two_level",),
     "stepwise": ("two_level",),
     "newton": ("stepwise", "two_level"),
+    "quasi_newton": ("stepwise", "newton", "two_level"),
     "fourier": ("two_level",),
-    "delta_gated": ("delta_chunks",),
+    "line_graph": ("levels",),
+    "delta_gated": ("contained", "delta_chunks"),
     "extreme": ("two_level",),
     "extreme_matrix": ("two_level", "matrix_messages"),
     "logsum": ("two_level",),
@@ -45,8 +50,13 @@ NEEDS = {  # what else a helper needs
     "clamped": ("two_level",),
     "mobius": ("two_level",),
     "automaton": ("two_level",),
+    "wavefront": ("grid",),
+    "wavewise": ("grid", "wavefront", "shift"),
+    "gated_product": ("grid", "wavefront", "shift", "gated_tiles", "gated_states", "gated_reads"),
+    "rows": ("grid",),
+    "divide": ("grid",),
 }
-FILES = {"Weights": "weights", "Steps": "steps", "Graph": "graph", "Waves": "waves"}
+FILES = {"Weights": "weights", "Steps": "steps", "Graph": "graph", "Waves": "waves", "SlantedWaves": "slanted_waves"}
 BY = ("sum", "mean", "max", "min", "prod", "logsumexp", "softmax")
 
 
@@ -92,12 +102,44 @@ def _helper(file: File, name: str, body: str) -> str:
     match name:
         case "Steps":
             context = _steps_parts(file, body)
+        case "in_segments":
+            context = {"backwards": "backwards=True" in body, "draws": _draws_in_segments(file)}
+        case "folded" | "rank_one_chunks" | "delta_chunks":
+            context = {"chunk": _constant(file, name.removesuffix("_chunks"), "chunk")}
+        case "stepwise":
+            context = {"apart": " Points(" in body}
         case "by":
             context = {f"{each}_by": f"{each}_by" in file.helpers for each in BY}
             context["reduce_by"] = any(f"{each}_by" in file.helpers for each in BY[2:])
+        case "rows":
+            context = {"single": "diagonal" in file.helpers, "far": "interleaved" in file.helpers}
+            context["coupled"] = "block" in file.helpers
         case "Graph":
-            context = {"pairs": "pairs" in file.helpers, "levels": "levels" in file.helpers}
+            parts = ("pairs", "levels", "leaving", "plans")
+            context = {part: f"Graph.{part}" in file.helpers for part in parts}
+            context["leaving"] = context["leaving"] or context["pairs"]
     return render("torch", f"helpers/{FILES.get(name, name)}.py.j2", context).strip() + "\n"
+
+
+def _constant(file: File, algorithm: str, name: str) -> int:
+    """The number that an algorithm has chosen, the same wherever it computes."""
+    stages = (stage for plan in file.plan.modules.values() for stage in plan.stages if isinstance(stage, Recurrence))
+    solves = (each.solve for each in stages if each.solve is not None and each.algorithm == algorithm)
+    (number,) = {each.constant(name) for each in solves}
+    return number
+
+
+def _draws_in_segments(file: File) -> bool:
+    """Whether a point of a loop in segments draws random numbers."""
+    program = file.plan.program
+    return any(
+        not OPERATORS[name].pure
+        for plan in file.plan.modules.values()
+        for stage in plan.stages
+        if isinstance(stage, Recurrence) and stage.segmented
+        for item in stage.items
+        for name in operators(item, plan.module, program)
+    )
 
 
 def _steps_parts(file: File, body: str) -> dict[str, object]:
@@ -130,17 +172,22 @@ def _steps_parts(file: File, body: str) -> dict[str, object]:
     parts["together"] = parts["only"] or parts["so_far"] or parts["partners"]
     parts["history"] = parts["reach"] or parts["together"]
     parts["keep"] = "steps.keep" in body
+    parts["part"] = "steps.part(" in body
+    parts["last"] = parts["last"] or parts["part"]
+    parts["ages"] = parts["ages"] or "segment.ages(" in body
     parts["end"] = parts["last"] or parts["ages"] or "steps.end" in body
     return parts
 
 
 def _standard(text: str) -> list[str]:
     """The lines that import what the text needs of the standard library."""
-    abstract = [name for name in ("Callable", "Sequence") if f"{name}[" in text]
+    abstract = [name for name in ("Callable", "Iterator", "Sequence") if f"{name}[" in text]
     lines = {
+        "import functools": "functools." in text,
         "import itertools": "itertools." in text,
         "import math": "math." in text,
         f"from collections.abc import {', '.join(abstract)}": bool(abstract),
+        "from contextlib import contextmanager": "@contextmanager" in text,
         "from copy import copy": " copy(" in text,
         "from dataclasses import dataclass": "@dataclass" in text,
         "from functools import cached_property": "@cached_property" in text,
@@ -153,4 +200,8 @@ def _torch(text: str) -> list[str]:
     """The lines that import what the text needs of torch."""
     names = [name for name in ("Tensor", "nn") if name in text]
     functional = ["import torch.nn.functional as F"] if "F." in text else []
-    return ["import torch", *functional, f"from torch import {', '.join(names)}"]
+    states = "from torch.utils.checkpoint import get_device_states, set_device_states"
+    again = [states] if "get_device_states" in text else []
+    once = ["from torch.autograd.function import once_differentiable"] if "@once_differentiable" in text else []
+    weak = ["from torch.utils.weak import WeakTensorKeyDictionary"] if "WeakTensorKeyDictionary" in text else []
+    return ["import torch", *functional, f"from torch import {', '.join(names)}", *once, *again, *weak]

@@ -53,10 +53,10 @@ class Public:
         checks = self._checks()
         if self.module.domain == "graph":
             self.owner.file.helpers.add("Graph")
-            arguments.append("edge_index: Tensor")
+            arguments.append("edge_index: Tensor | Graph")
             nodes = next(each for each in self.module.inputs if self.module.axes[0] in each.type.axis_names)
-            edges = "edge_index.flip(0)" if self.module.backward_graph else "edge_index"
-            checks = [*checks, f"graph = Graph({edges}, {safe_local(nodes.name)}.shape[0])"]
+            back = ", back=True" if self.module.backward_graph else ""
+            checks = [*checks, f"graph = Graph.of(edge_index, {safe_local(nodes.name)}.shape[0]{back})"]
         if self.scope.pathed:
             arguments += ["*", "path: Path | None = None"]
             checks.append(self._chain())

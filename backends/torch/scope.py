@@ -85,6 +85,7 @@ class Scope:
     tracks: dict[str, str] = field(default_factory=dict)  # values with their past in front, by id
     until: str | None = None  # the value that ends the loop around, which stays one for all
     results: tuple[str, ...] = ()  # the values that the method returns
+    held: set[str] = field(default_factory=set)  # names that keep their value, because a function reads them later
     last_use: dict[str, int] = field(default_factory=dict)  # the last stage that reads each value
     stage: int = 0
     calls: dict[Call, list[Text]] = field(default_factory=dict)
@@ -101,6 +102,7 @@ class Scope:
     graph: Receiver | None = None  # in a graph layer, who receives along the edges
     on_edges: bool = False  # whether edges receive
     pred: bool = False  # inside a reduction over `pred`
+    leading: str = ""  # the axis that stands before the others here, whatever their order in the module
 
     @property
     def module(self) -> Module:
@@ -131,7 +133,7 @@ class Scope:
     def local(self, wish: str) -> str:
         """The name of a new value. A later version of a name takes it over once nobody reads the earlier one."""
         old = [each for each, text in self.values.items() if text.code == wish]
-        over = bool(old) and not self.point and all(self._is_over(each) for each in old)
+        over = bool(old) and not self.point and wish not in self.held and all(self._is_over(each) for each in old)
         return wish if over else self.names.new(wish)
 
     def _is_over(self, value: str) -> bool:
@@ -190,14 +192,14 @@ class Scope:
         if label == "pred" and self.graph is not None:
             return f"len({self.graph.back})"
         if label == WAVE:
-            return "waves.sizes[wave]"
+            return self.lengths.get(WAVE, "waves.sizes[wave]")
         if label in type.dim_names:
             return self.whole(type.dim(label).size).code
         return self.whole(type.axis(label).length).code
 
     def axes_of(self, type: ValueType) -> tuple[str, ...]:
         """The axes of a value in memory: those of the module first."""
-        return tuple(sorted(type.axis_names, key=lambda name: name not in self.module.axes))
+        return tuple(sorted(type.axis_names, key=lambda name: (name != self.leading, name not in self.module.axes)))
 
     def labels(self, type: ValueType, batched: bool = True) -> tuple[str, ...]:
         """The labels of a whole value of this type here."""

@@ -30,12 +30,24 @@ from recdsl.lower.plan import Recurrence
 
 @dataclass(frozen=True, slots=True)
 class Track:
-    """A list of one value: its name, what it begins with, the value of the current point."""
+    """A list of one value: its name, and the value of the current point."""
 
     value: str
     name: str
-    first: str
     local: str
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A value from outside that is read at the point: its name there, the code of the whole, the place of the axis in it."""
+
+    name: str
+    code: str
+    at: int
+
+    @property
+    def points(self) -> str:
+        return f"{self.code}.unbind({self.at})"
 
 
 def statement(scope: Scope, stage: Recurrence) -> None:
@@ -49,24 +61,31 @@ class Loop:
     stage: Recurrence
 
     def print(self) -> None:
-        axis = self.axis
-        inner = self.scope.inner(frozenset({axis}))
-        inner.on_edges = False
-        inner.widens = bool(self.wide)
-        tracks = self._tracks()
-        zipped = self._outside_values(inner)
+        inner, tracks = self.inner(), self.tracks()
+        zipped = self.outside_values(inner)
         pasts = [self._so_far(inner, value) for value in self._renamed()]
         self._shorten(inner)
-        self._reads(inner, tracks)
-        for item in self.stage.items:
-            self._item(inner, item, tracks)
-        for track in tracks.values():
-            inner.line(f"{track.name}.append({inner.values[track.value].code})")
+        self.body(inner, tracks)
         for value, (name, _) in zip(self._renamed(), pasts, strict=True):
             inner.line(f"{name}.append({inner.values[value].code})")
         self._render(inner, tracks, zipped, pasts)
         for track in tracks.values():
             self._joined(track)
+
+    def inner(self) -> Scope:
+        """The body of the loop, empty."""
+        inner = self.scope.inner(frozenset({self.axis}))
+        inner.on_edges = False
+        inner.widens = bool(self.wide)
+        return inner
+
+    def body(self, inner: Scope, tracks: dict[str, Track]) -> None:
+        """What is done at a point."""
+        self._reads(inner, tracks)
+        for item in self.stage.items:
+            self._item(inner, item, tracks)
+        for track in tracks.values():
+            inner.line(f"{track.name}.append({inner.values[track.value].code})")
 
     @property
     def axis(self) -> str:
@@ -91,30 +110,40 @@ class Loop:
 
     # ---- before the loop
 
-    def _tracks(self) -> dict[str, Track]:
-        reach = dict(self.stage.reach)
+    def tracks(self) -> dict[str, Track]:
+        """A list for each value that is read at other points, or is kept."""
         tracks = {}
-        for value in dict.fromkeys((*reach, *self.stage.kept, *self._renamed())):
+        for value in dict.fromkeys((*dict(self.stage.reach), *self.stage.kept, *self._renamed())):
             base = base_name(value)
             name = self.scope.names.new(safe_local(f"{base}_all"))
             local = self.scope.names.new(safe_local(f"{base}_{self.axis}"))
-            tracks[value] = Track(value, name, self._first(value, reach.get(value, 0)), local)
+            tracks[value] = Track(value, name, local)
         return tracks
 
-    def _first(self, value: str, count: int) -> str:
+    def _first(self, value: str) -> str:
         """What stands before the first point, oldest first."""
-        if count == 0:
+        depth = self.depth(value)
+        if depth == 0:
             return "[]"
-        depth = count if self.backwards else max(count, dict(self.scope.owner.plan.traits.histories).get(value, 0))
         if self.scope.stateful and not self.backwards:
             state = kept_past(self.scope, value)
             return f"[{state}]" if depth == 1 else f"list({state}.unbind(1))"
-        starts = [self._start(value, step) for step in range(depth, 0, -1)]
-        if value in self.wide:
-            starts = [f"{self.scope.help('wide')}({start})" for start in starts]
+        starts = self.starts(value)
         if len(set(starts)) == 1 and depth > 1:
             return f"[{starts[0]}] * {depth}"
         return f"[{', '.join(starts)}]"
+
+    def depth(self, value: str) -> int:
+        """How many points before the first are known of a value that is read at other points; 0 for others."""
+        reach = dict(self.stage.reach).get(value, 0)
+        if not reach or self.backwards:
+            return reach
+        return max(reach, dict(self.scope.owner.plan.traits.histories).get(value, 0))
+
+    def starts(self, value: str) -> list[str]:
+        """What stands before the first point where no state says it, oldest first."""
+        starts = [self._start(value, step) for step in range(self.depth(value), 0, -1)]
+        return [f"{self.scope.help('wide')}({start})" for start in starts] if value in self.wide else starts
 
     def _start(self, value: str, step: int) -> str:
         """The value `step` points outside, whole."""
@@ -157,22 +186,22 @@ class Loop:
                     code = f"{text.at(ATOM)}.narrow({place(text, label)}, 0, {inner.until_now})"
                     inner.values[value] = Text(code, text.labels, text.kind)
 
-    def _outside_values(self, inner: Scope) -> list[tuple[str, str]]:
-        """Values from outside, and positions, that the body reads at its point: (name in the loop, what is unbound)."""
-        pairs: dict[str, str] = {}
+    def outside_values(self, inner: Scope) -> list[Given]:
+        """Values from outside, and positions, that the body reads at its point."""
+        found: dict[str, Given] = {}
         inside = {value for item in self.stage.items for value in results_of(item)}
         for expr in self._expressions():
             if isinstance(expr, Read) and expr.value not in inside and not expr.via:
                 text = self.scope.values[expr.value]
                 if self.axis in text.labels and expr.value not in self._histories():
-                    self._unbind(inner, expr.value, text, pairs)
+                    self._unbind(inner, expr.value, text, found)
             elif isinstance(expr, Position) and expr.name == self.axis and self.scope.axis is not None:
                 inner.positions[self.axis] = Text(f"{self.axis}_index", (BATCH,), "int")
-                pairs[f"{self.axis}_index"] = "steps.index.unbind(1)"
-        if f"{self.axis}_index" not in pairs:
+                found[f"{self.axis}_index"] = Given(f"{self.axis}_index", "steps.index", 1)
+        if f"{self.axis}_index" not in found:
             inner.positions[self.axis] = self._counter()
         inner.positions["#" + self.axis] = Text(self.counter, (), "int", number=True)
-        return list(pairs.items())
+        return list(found.values())
 
     def _counter(self) -> Text:
         """The position inside the loop: along a sequence it is that in the document."""
@@ -188,11 +217,9 @@ class Loop:
                 found.update(each.value for each in walk(expr.operands[0]) if isinstance(each, Read))
         return found
 
-    def _unbind(self, inner: Scope, value: str, text: Text, pairs: dict[str, str]) -> None:
+    def _unbind(self, inner: Scope, value: str, text: Text, found: dict[str, Given]) -> None:
         name = f"{text.code}_{self.axis}"
-        if name not in pairs:
-            at = text.labels.index(self.axis)
-            pairs[name] = f"{text.code}.unbind({at})"
+        found.setdefault(name, Given(name, text.code, text.labels.index(self.axis)))
         labels = tuple(label for label in text.labels if label != self.axis)
         inner.values[value] = Text(name, labels, text.kind)
 
@@ -254,24 +281,28 @@ class Loop:
         inner.values[item.id] = Text(name, text.labels, text.kind, number=text.number, wide=text.wide)
 
     def _render(
-        self, inner: Scope, tracks: dict[str, Track], zipped: list[tuple[str, str]], pasts: list[tuple[str, str]]
+        self, inner: Scope, tracks: dict[str, Track], zipped: list[Given], pasts: list[tuple[str, str]]
     ) -> None:
-        counted = any(_mentions(line, self.counter) for line in inner.lines)
+        counted = self.counts(inner)
         context: dict[str, object] = {
-            "tracks": [*((track.name, track.first) for track in tracks.values()), *pasts],
+            "tracks": [*((track.name, self._first(track.value)) for track in tracks.values()), *pasts],
             "head": self._head(zipped, counted),
             "body": inner.lines,
         }
         self.scope.lines.extend(render("torch", "sequential.py.j2", context).splitlines())
 
-    def _head(self, zipped: list[tuple[str, str]], counted: bool) -> str:
+    def counts(self, inner: Scope) -> bool:
+        """Whether the body uses the loop's counter."""
+        return any(_mentions(line, self.counter) for line in inner.lines)
+
+    def _head(self, zipped: list[Given], counted: bool) -> str:
         """`t, (x_t, y_t) in enumerate(zip(…))`, from the end when the recurrence looks ahead."""
-        names = ", ".join(name for name, _ in zipped)
+        names = ", ".join(each.name for each in zipped)
         length = self.scope.lengths[self.axis]
         if not zipped:
             count = f"range({length})"
             return f"{self.counter if counted else '_'} in {f'reversed({count})' if self.backwards else count}"
-        sources = [source for _, source in zipped]
+        sources = [each.points for each in zipped]
         each = sources[0] if len(sources) == 1 else f"zip({', '.join(sources)}, strict=True)"
         if not counted:
             if self.backwards:
@@ -288,9 +319,7 @@ class Loop:
         scope, type = self.scope, self.type_of(track.value)
         labels = scope.labels(type)
         at = labels.index(self.axis)
-        reach = dict(self.stage.reach).get(track.value, 0)
-        if reach and not self.backwards:
-            reach = max(reach, dict(scope.owner.plan.traits.histories).get(track.value, 0))
+        reach = self.depth(track.value)
         name = scope.local(safe_local(base_name(track.value)))
         order = f"{track.name}[::-1]" if self.backwards else track.name
         kept = track.value in (*self.stage.kept, *self._renamed())
@@ -321,6 +350,6 @@ class Loop:
 
 
 def _mentions(line: str, name: str) -> bool:
-    """Whether a printed line uses the loop's counter."""
+    """Whether a printed line uses a name."""
     words = "".join(c if c.isalnum() or c == "_" else " " for c in line.split("#")[0]).split()
     return name in words

@@ -44,6 +44,8 @@ def pick(printer: Printer, expr: Apply) -> Text:
     if name == printer.scope.axis and printer.scope.steps:
         order = (BATCH, name, *(label for label in labels if label != BATCH))
         return Text(f"steps.pick({permuted(x, order).code}, {index.code})", (order[0], *order[2:]), x.kind)
+    if name in expr.operands[0].type.axis_names:
+        return Text(f"{printer.scope.help('at_index')}({x.code}, {place(x, name)}, {index.code})", labels, x.kind)
     return Text(f"{x.at(ATOM)}.select({place(x, name)}, {index.code})", labels, x.kind)
 
 
@@ -168,16 +170,25 @@ def upsample(printer: Printer, expr: Apply) -> Text:
     return Text(code, x.labels, x.kind)
 
 
+def diagonal(printer: Printer, expr: Apply) -> Text:
+    pair = [text(expr.attribute("kept")), text(expr.attribute("taken"))]
+    x = _operand(printer, expr, pair)
+    x = permuted(x, (*(label for label in x.labels if label not in pair), *pair))
+    where = "" if len(x.labels) == 2 else "0, -2, -1"
+    return Text(f"{x.at(ATOM)}.diagonal({where})", x.labels[:-1], x.kind)
+
+
 def inverse(printer: Printer, expr: Apply) -> Text:
     matrix = [text(expr.attribute("rows")), text(expr.attribute("columns"))]
     x = printer.cast(_operand(printer, expr, matrix), "real")
     x = permuted(x, (*(label for label in x.labels if label not in matrix), *matrix))
-    return Text(f"{printer.scope.help('inverse')}({x.code})", x.labels, x.kind)
+    return Text(f"{printer.scope.help('inverse')}({x.code})", x.labels, x.kind, wide=x.wide)
 
 
 PRINTERS: dict[str, Callable[[Printer, Apply], Text]] = {
     "rename": rename,
     "broadcast": broadcast,
+    "diagonal": diagonal,
     "pick": pick,
     "merge": merge,
     "split": split,

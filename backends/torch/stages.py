@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from recdsl.backends.torch import depth, graphs, grids, sequential, solve
+from recdsl.backends.torch import depth, graphs, grids, segments, sequential, solve
 from recdsl.backends.torch.expressions import Printer
 from recdsl.backends.torch.reads import base_name
 from recdsl.backends.torch.scope import Scope
@@ -34,6 +34,8 @@ def recurrence(scope: Scope, stage: Recurrence) -> None:
             solve.statement(scope, stage)
         case "graph":
             graphs.statement(scope, stage)
+        case _ if stage.segmented:
+            segments.statement(scope, stage)
         case _ if _along_one_axis(scope, stage):
             sequential.statement(scope, stage)
         case _:

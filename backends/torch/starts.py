@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from recdsl.backends.torch.expressions import Printer
+from recdsl.backends.torch.precision import wide_values
 from recdsl.backends.torch.reads import base_name
 from recdsl.backends.torch.scope import Scope
 
@@ -34,6 +35,8 @@ def kept_past(scope: Scope, value: str) -> str:
         return entry
     name = scope.names.new(safe_local(f"{base_name(value)}_past"))
     first = past_values(scope, value, dict(scope.owner.plan.traits.histories)[value])
+    if value in wide_values(scope.owner.plan):
+        first = f"{scope.help('wide')}({first})"
     scope.line(f"{name} = {first} if {entry} is None else {entry}")
     return name
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from recdsl.backends.torch.bodies import chain_call
-from recdsl.backends.torch.precision import wide_states
+from recdsl.backends.torch.precision import wide_values
 from recdsl.backends.torch.scope import Class, Scope
 from recdsl.backends.torch.starts import past_values, reads_values
 
 from recdsl.emit.environment import render
 from recdsl.emit.names import Names
-from recdsl.lower.plan import Recurrence
 
 
 def init_state(owner: Class, pathed: str) -> str:
@@ -73,7 +72,7 @@ class Beginning:
         if reads_values(scope, value):
             return "None"
         code = past_values(scope, value, dict(self.owner.plan.traits.histories)[value])
-        return f"{scope.help('wide')}({code})" if value in wide_values(self.owner) else code
+        return f"{scope.help('wide')}({code})" if value in wide_values(self.owner.plan) else code
 
 
 def sorted_updates(owner: Class) -> list[tuple[str, str]]:
@@ -94,9 +93,3 @@ def origin(owner: Class) -> str:
     """An empty buffer that says device and dtype where neither a weight nor an input does."""
     owner.origin = True
     return "self.origin"
-
-
-def wide_values(owner: Class) -> frozenset[str]:
-    """The values whose past is kept wide."""
-    stages = [stage for stage in owner.plan.stages if isinstance(stage, Recurrence)]
-    return frozenset(value for stage in stages for value in wide_states(stage, owner.module))

@@ -108,12 +108,23 @@ def _joined(scope: Scope, value: str, past: str, word: str) -> str:
     return name
 
 
+def newest(scope: Scope, value: str, points: str, count: int) -> str:
+    """The same for a list of points in a segment of a loop."""
+    code = f"segment.newest({points}, {count}{_before(scope, value, f'segment.ages({count})')})"
+    return f"{code}[:, 0]" if count == 1 else code
+
+
 def _last(scope: Scope, value: str, track: str, count: str) -> str:
     """The newest points; where a document is younger than they are many, what stands before its first point."""
-    at = Text(f"steps.ages({count})", (BATCH, str(scope.axis)), "int")
+    return f"steps.last({track}, {count}{_before(scope, value, f'steps.ages({count})')})"
+
+
+def _before(scope: Scope, value: str, ages: str) -> str:
+    """What stands before a value at the positions `ages`, as a last argument; nothing for zero."""
+    at = Text(ages, (BATCH, str(scope.axis)), "int")
     printer = replace_positions(Printer(scope), {**scope.positions, str(scope.axis): at})
     start = start_code(printer, value, scope.module.type_of(value))
-    return f"steps.last({track}, {count}{'' if start is None else f', {start}'})"
+    return "" if start is None else f", {start}"
 
 
 def comment(scope: Scope, item: Equation | Depth) -> str | None:

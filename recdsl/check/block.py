@@ -265,7 +265,7 @@ class Block:
                 help = "give its equation dims: h : H = …"
                 self.report.error("R301", f"the dims of {name} are not known", Label(span), help=help)
             return None
-        self.seen[version] = type_
+        self.seen.setdefault(version, type_)  # later reads of this pass may find another
         return Read(version, self._as_seen(type_), via=self._via(type_), span=span)
 
     def _via(self, type_: ValueType) -> str:

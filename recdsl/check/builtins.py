@@ -181,9 +181,7 @@ def _noise(
     if expected is None:
         return needs_dims(build, name, arguments)
     std = build.value(arguments.positional[0])
-    axes = tuple(Axis(axis, sizes.axis_length(axis)) for axis in build.block.axes)
-    if build.block.domain == "graph":
-        axes = (Axis(build.block.point_axis, sizes.axis_length(build.block.point_axis)),)
+    axes = (build.block.point_axis,) if build.block.domain == "graph" else build.block.axes
     return None if std is None else build.operator(name, (std,), arguments.span, dims=expected, axes=axes)
 
 

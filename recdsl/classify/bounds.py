@@ -1,19 +1,22 @@
 """Bounds: the interval that each value of a module lies in, as far as the program alone says.
 
 Values are followed to their equations; what the recurrences of the module compute has no bound but that of the operator on top.
-Beside the range rule of each operator there are two that see more than intervals: a sum of products is bounded with its equal
-parts joined and at the ends of its factors, and a difference to a maximum (or to a log-sum-exp) is at most that to each of its operands.
+Beside the range rule of each operator there are three that see more than intervals: a sum of products is bounded with its equal
+parts joined and at the ends of its factors, a difference to a maximum (or to a log-sum-exp) is at most that to each of its operands,
+and a share of a sum is at most 1.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from recdsl.classify.corners import at_corners
 from recdsl.classify.polynomial import Monomial, Polynomials
+from recdsl.classify.share import shared_along
 from recdsl.ir import sizes
 from recdsl.ir.build import const
-from recdsl.ir.expr import Apply, Call, Const, Expr, Number, Position, Read, Weight
+from recdsl.ir.expr import Apply, Call, Const, Expr, Number, Position, Read, Weight, walk
 from recdsl.ir.module import Program
 from recdsl.ir.operators import interval as iv
 from recdsl.ir.operators.interval import INF, Interval
@@ -30,6 +33,11 @@ class Bounds:
     polynomials: Polynomials
     known: dict[int, tuple[Expr, Interval]] = field(default_factory=dict)
     values: dict[str, Interval] = field(default_factory=dict)
+    assumed: Mapping[Expr, Interval] = field(default_factory=dict)
+
+    def under(self, expr: Expr, range_: Interval) -> Bounds:
+        """The bounds where one expression lies in `range_`."""
+        return Bounds(self.program, self.polynomials, assumed={expr: range_})
 
     def of(self, expr: Expr) -> Interval:
         if id(expr) not in self.known:
@@ -37,6 +45,8 @@ class Bounds:
         return self.known[id(expr)][1]
 
     def _find(self, expr: Expr) -> Interval:
+        if expr in self.assumed:
+            return self.assumed[expr]
         match expr:
             case Const(value=value):
                 return iv.point(float(value))
@@ -89,12 +99,19 @@ class Bounds:
         match expr.operator, expr.operands:
             case ("add" | "sub" | "mul", _) if expr.type.kind == "real":
                 return self._sum(self.polynomials.monomials(expr))
-            case "div", (part, total) if operands[0].low >= 0:
-                rest = self.polynomials.monomials(Apply("sub", (total, part), expr.type))
-                left = self._plain(rest)
-                if left.low >= 0:
-                    return Interval(0, 1, operands[0].low_open, left.low_open)
+            case "div", (part, total):
+                return self._part(part, total, operands[0])
         return ANYTHING
+
+    def _part(self, part: Expr, total: Expr, size: Interval) -> Interval:
+        """The range of a part of a total, which is never below it."""
+        if size.low >= 0:
+            left = self._plain(self.polynomials.monomials(Apply("sub", (total, part), total.type)))
+            if left.low >= 0:
+                return Interval(0, 1, size.low_open, left.low_open)
+        along = shared_along(part, total, self.polynomials, self.of)
+        inside = "pred" not in along or any(isinstance(each, Read) and each.via for each in walk(part))
+        return iv.closed(-1, 1) if along and inside else ANYTHING
 
     def _sum(self, monomials: list[Monomial]) -> Interval:
         found = iv.intersect(at_corners(monomials, self.of), self._plain(monomials))

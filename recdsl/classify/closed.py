@@ -6,6 +6,7 @@ the same point to their equations. What leaves the family raises `NotClosed` wit
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -53,7 +54,7 @@ def only_read(group: Group) -> Read:
 
 
 @dataclass(slots=True)
-class ClosedWalk(Generic[Value]):
+class ClosedWalk(ABC, Generic[Value]):
     """The walk; a family says what a state-free expression and the state are in it, and what operators do."""
 
     group: Group
@@ -68,17 +69,17 @@ class ClosedWalk(Generic[Value]):
 
     # ---- what a family says
 
+    @abstractmethod
     def free(self, expr: Expr) -> Value:
         """An expression that reads no state."""
-        raise NotImplementedError
 
+    @abstractmethod
     def earlier(self) -> Value:
         """The state itself."""
-        raise NotImplementedError
 
+    @abstractmethod
     def apply(self, expr: Apply) -> Value:
         """An operator on something that depends on the state. Raises `NotClosed`."""
-        raise NotImplementedError
 
     # ---- the walk
 

@@ -5,7 +5,7 @@ h[t-1] - z * h[t-1] + z * x       z * (x - h[t-1]) + h[t-1]       both have the 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from recdsl.classify.signature import Signatures
@@ -124,6 +124,14 @@ class Polynomials:
             return [((expr,), 1.0)]
         total = apply("sum", self._built(rest), over=tuple(sorted(over)))
         return [((*before, total), inside[0][1])]
+
+    def factored(self, expr: Expr, dims: Collection[str]) -> tuple[Expr, Expr]:
+        """An expression as a product: what all its summands have in common without any of these dims, and the rest."""
+        monomials = self.monomials(expr) or [((), 0.0)]
+        front = [each for each in _shared(monomials) if not set(each.type.dim_names) & set(dims)]
+        first = monomials[0][1] or 1.0
+        rest = self.normal((*number_of(value / first), *_without(atoms, front)) for atoms, value in monomials)
+        return self.normal([(*number_of(first), *front)]), rest
 
     def combined(self, monomials: list[Monomial]) -> list[Monomial]:
         """Equal products joined, in the order of their signatures."""

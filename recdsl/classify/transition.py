@@ -1,19 +1,23 @@
 """Whether the transition of an affine recurrence is at most 1 in size.
 
-elementwise   sums of |coefficients| into each state are at most 1, or those out of each: norms of rows, and of columns
-graph         the coefficients of incoming edges are shares of a softmax over them
+elementwise   sums of |coefficients| into each state are at most 1, or those out of each: norms of rows, and of columns; or each
+              coefficient is, where one path at most leads from a state to another (see `paths`)
+graph         the coefficients of incoming edges are shares of a sum over them
 rank one      (I - b k k^T) a, with k at most 1 long and b in [0, 2], is a reflection that shrinks
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 
 from recdsl.check.causality import source_name
+from recdsl.classify.bounds import Bounds
 from recdsl.classify.group import Group
 from recdsl.classify.magnitude import Magnitudes
+from recdsl.classify.paths import one_path, steps_of
 from recdsl.classify.polynomial import Monomial
+from recdsl.classify.share import shared_along
 from recdsl.classify.spelling import spelled
 from recdsl.classify.system import Link, LowRank, System
 from recdsl.classify.unit import is_unit
@@ -49,12 +53,20 @@ class _Transition:
         into = _by(self.system.links, lambda each: each.state)
         rows = [self._sum(own) for own in into]
         if all(each.within(AT_MOST_ONE) for each in rows):
-            return self._proved(into, rows)
+            return f"proved: {self._ranges(into, rows)}", None
         out = _by(self.system.links, lambda each: each.read.value)
-        columns = [self._column(own) for own in out]
+        columns = [self._column(own, self.group.bounds) for own in out]
         if all(each.within(AT_MOST_ONE) for each in columns):
-            return self._proved(out, columns)
-        return self._exceeds(next(own for own, row in zip(into, rows, strict=True) if not row.within(AT_MOST_ONE)))
+            return f"proved: what leaves a state adds up to 1 at most: {self._ranges(out, columns)}", None
+        alone = [[each] for each in self.system.links]
+        if one_path(steps_of(self.system, self.group.module.axes)) and all(
+            self._is_small(each.coefficient) for (each,) in alone
+        ):
+            said = self._ranges(alone, [self._sum(own) for own in alone])
+            return f"proved: one path at most leads from a state to a later one: {said}", None
+        return self._on_one_side(out) or self._exceeds(
+            next(own for own, row in zip(into, rows, strict=True) if not row.within(AT_MOST_ONE))
+        )
 
     def dense(self) -> Found:
         term = self.system.dense[0]
@@ -66,6 +78,8 @@ class _Transition:
             if link.read.via and not self._is_shared(link.coefficient):
                 text, found = self._spelled(link.coefficient), self.group.bounds.of(link.coefficient)
                 reason = f"the sum of {text} over the edges that come in can exceed 1: each lies in {found}"
+                if all(self._is_small(each.coefficient) for each in self.system.links):
+                    reason += "; it is stable where one path at most leads from a state to a later one"
                 return reason, link.coefficient.span or link.read.span
         return "proved: the coefficients of the edges that come in add up to 1 at most", None
 
@@ -100,18 +114,55 @@ class _Transition:
     def _sum(self, links: list[Link]) -> Interval:
         return Magnitudes(self.group.bounds).sum(each.coefficient for each in links)
 
-    def _column(self, links: list[Link]) -> Interval:
+    def _column(self, links: list[Link], bounds: Bounds) -> Interval:
         """What leaves a state: reads at one offset happen at one point, so that equal parts of them can be joined."""
         total = iv.point(0)
         for own in _by(links, lambda each: str(each.read.offsets)):
-            total = iv.add(total, self._sum(own))
+            total = iv.add(total, Magnitudes(bounds).sum(each.coefficient for each in own))
         return total
 
+    def _on_one_side(self, out: list[list[Link]]) -> Found | None:
+        """What is said where no more leaves a state than it holds as long as one factor is positive, or negative."""
+        worst = next(own for own in out if not self._column(own, self.group.bounds).within(AT_MOST_ONE))
+        for atom in dict.fromkeys(self._atoms(self.system.links)):
+            found = self.group.bounds.of(atom)
+            if not found.low < 0 < found.high:
+                continue
+            above, below = (
+                Interval(0, found.high, False, found.high_open),
+                Interval(found.low, 0, found.low_open, False),
+            )
+            for good, bad, signs in ((above, below, (">=", "<")), (below, above, ("<=", ">"))):
+                kept = self.group.bounds.under(atom, good)
+                if all(self._column(own, kept).within(AT_MOST_ONE) for own in out):
+                    strict = replace(bad, low_open=True) if signs[1] == ">" else replace(bad, high_open=True)
+                    grown = self._column(worst, self.group.bounds.under(atom, strict))
+                    name = self._spelled(atom)
+                    text = f"{self._added(worst)} can exceed 1: it lies in {grown} where {name} {signs[1]} 0"
+                    return f"{text}; it is at most 1 where {name} {signs[0]} 0", worst[0].coefficient.span or worst[
+                        0
+                    ].read.span
+        return None
+
+    def _atoms(self, links: Iterable[Link]) -> Iterator[Expr]:
+        for each in links:
+            for atoms, _ in self.group.polynomials.monomials(each.coefficient):
+                yield from atoms
+
     def _is_shared(self, coefficient: Expr) -> bool:
-        factors = _factors(coefficient)
-        rest = [each for each in factors if not _is_share(each)]
-        sizes = [Magnitudes(self.group.bounds).of(each) for each in rest]
-        return len(rest) < len(factors) and all(each.within(AT_MOST_ONE) for each in sizes)
+        return any(self._is_share(one) and all(map(self._is_small, rest)) for one, rest in _splits(coefficient))
+
+    def _is_share(self, expr: Expr) -> bool:
+        """Whether |expr| adds up to 1 at most over the edges that come in."""
+        match expr:
+            case Apply(operator="softmax"):
+                return "pred" in names_of(expr.attribute("over"))
+            case Apply(operator="div", operands=(part, whole)):
+                return "pred" in shared_along(part, whole, self.group.polynomials, self.group.bounds.of)
+        return False
+
+    def _is_small(self, expr: Expr) -> bool:
+        return Magnitudes(self.group.bounds).of(expr).within(AT_MOST_ONE)
 
     def _reflection(self, term: LowRank, decay: Expr) -> tuple[Expr, Expr] | None:
         """b and k, where the term and the decay are (I - b k k^T) a."""
@@ -140,11 +191,11 @@ class _Transition:
 
     # ---- words
 
-    def _proved(self, groups: list[list[Link]], sums: list[Interval]) -> Found:
+    def _ranges(self, groups: list[list[Link]], sums: list[Interval]) -> str:
         said = []
         for links, total in zip(groups, sums, strict=True):
             said.append(self._in_range(links[0].coefficient) if len(links) == 1 else f"{self._added(links)} in {total}")
-        return f"proved: {'; '.join(dict.fromkeys(said))}", None
+        return "; ".join(dict.fromkeys(said))
 
     def _exceeds(self, links: list[Link]) -> Found:
         expr = links[0].coefficient
@@ -178,12 +229,19 @@ def _by(links: Iterable[Link], key: Callable[[Link], str]) -> list[list[Link]]:
     return list(found.values())
 
 
+def _splits(expr: Expr) -> Iterator[tuple[Expr, list[Expr]]]:
+    """The ways to take one factor out of a product: that factor, and the others. A divisor goes with the factor."""
+    factors = _factors(expr)
+    for place, factor in enumerate(factors):
+        rest = [*factors[:place], *factors[place + 1 :]]
+        yield factor, rest
+        if isinstance(factor, Apply) and factor.operator == "div":
+            part, whole = factor.operands
+            for one, others in _splits(part) if len(_factors(part)) > 1 else ():
+                yield Apply("div", (one, whole), factor.type), [*rest, *others]
+
+
 def _factors(expr: Expr) -> list[Expr]:
     if isinstance(expr, Apply) and expr.operator == "mul":
         return [factor for each in expr.operands for factor in _factors(each)]
     return [expr]
-
-
-def _is_share(expr: Expr) -> bool:
-    """Whether an expression adds up to 1 over the edges that come in."""
-    return isinstance(expr, Apply) and expr.operator == "softmax" and "pred" in names_of(expr.attribute("over"))

@@ -54,7 +54,7 @@ def _recurrences(
     module: Module, decisions: list[Decision], steps: Program, program: Program
 ) -> Iterator[RecurrenceReport]:
     """The recurrences of a module: along its axes, of finite length, in depth."""
-    yield from (along_axes(each, steps) for each in decisions)
+    yield from (along_axes(each, decisions, steps) for each in decisions)
     inside = {node_of(item) for each in decisions for item in each.case.group.items}
     for item in module.items:
         if isinstance(item, Depth):

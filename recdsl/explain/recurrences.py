@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from recdsl.check.causality import source_name
 from recdsl.check.schedule import components
+from recdsl.classify.axes import moving_axes
+from recdsl.classify.chains import one_path_from_others
 from recdsl.classify.cost import elements, turns, work
 from recdsl.classify.count import Count, number
 from recdsl.classify.dangers import dangers
 from recdsl.classify.fir import taps
-from recdsl.classify.stability import stability
+from recdsl.classify.stability import Stability, stability
 from recdsl.classify.states import BYTES, depth_of, kept_bytes
 from recdsl.explain.report import Algorithm, RecurrenceReport, Refusal, Remark
 from recdsl.ir.graph import node_of, results_of
@@ -21,10 +23,11 @@ from recdsl.lower.parallel import Decision
 from recdsl.rewrite.order import item_reads
 
 
-def along_axes(decision: Decision, steps: Program) -> RecurrenceReport:
-    """A recurrence with the algorithm that lowering took; `steps` is the program as it would run step by step."""
+def along_axes(decision: Decision, decisions: Sequence[Decision], steps: Program) -> RecurrenceReport:
+    """A recurrence, one of all `decisions` of its layer, with the algorithm that lowering took; `steps` is the program as it would
+    run step by step."""
     group = decision.case.group
-    found = stability(group, decision.case.verdict)
+    found = _stability(decision, decisions)
     states = group.states or dict.fromkeys(group.equations(), 1)  # without states all points are read, and kept
     memory = kept_bytes(states, group.module, every_point=not group.states)
     drafts = [
@@ -51,7 +54,20 @@ def along_axes(decision: Decision, steps: Program) -> RecurrenceReport:
         unstable=found.span,
         refused=tuple(Refusal(name, why.code, str(why), why.span) for name, why in decision.options.refused),
         remarks=tuple(Remark(each.code, each.reason, each.span) for each in dangers(group, decision.case.verdict)),
+        along=moving_axes(group),
     )
+
+
+def _stability(decision: Decision, decisions: Sequence[Decision]) -> Stability:
+    """What is known of the growth of a recurrence, and of what it gets from others of its layer."""
+    group, verdict = decision.case.group, decision.case.verdict
+    found = stability(group, verdict)
+    if verdict.system is None or not found.holds:
+        return found
+    cases = [each.case for each in decisions]
+    affine = [(each.group, each.verdict.system) for each in cases if each.verdict.system is not None]
+    more = one_path_from_others((group, verdict.system), affine)
+    return Stability(f"{found.text}; {more}") if more else found
 
 
 def _sequential(decision: Decision, steps: Program) -> Algorithm:

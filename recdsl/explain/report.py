@@ -64,7 +64,7 @@ class Remark:
 class RecurrenceReport:
     """One recurrence of the layer with the key `layer`.
 
-    `vector` is the schedule over the axes (empty along a graph and in depth). `schedule` is the algorithm that is taken, `work`,
+    `vector` is the schedule over the axes (empty along a graph and in depth), `along` are the axes along which it reads other points. `schedule` is the algorithm that is taken, `work`,
     `depth` and `bytes` are its costs. `memory` is what has to be kept of the states, in bytes. `stable` is what is known of their
     growth, `unstable` the coefficient in the way of a proof; `refused` are the algorithms that are not valid.
     """
@@ -81,6 +81,7 @@ class RecurrenceReport:
     unstable: Span | None = None
     refused: tuple[Refusal, ...] = ()
     remarks: tuple[Remark, ...] = ()
+    along: tuple[str, ...] = ()
 
     @property
     def taken(self) -> Algorithm:
@@ -111,6 +112,7 @@ class RecurrenceReport:
             "class": self.class_,
             "schedule": self.schedule,
             "vector": list(self.vector),
+            "along": list(self.along),
             "work": self.work,
             "depth": self.depth,
             "bytes": self.bytes,

@@ -17,8 +17,7 @@ _TAKEN = "*"
 
 def recurrence_lines(report: RecurrenceReport) -> Iterator[str]:
     """All lines, indented as a part of the layer."""
-    order = f", in the order {report.vector}" if len(report.vector) > 1 else ", from the end" * (report.vector == (-1,))
-    yield f"  {', '.join(report.states)}: {report.class_}, over {', '.join(report.axes)} ({report.domain}{order})"
+    yield f"  {', '.join(report.states)}: {report.class_}, over {', '.join(report.axes)} ({report.domain}{_order(report)})"
     rows = (("schedule", report.schedule), ("stable", report.stable), ("memory", f"{report.memory} bytes"))
     yield from (f"    {name:<8}  {value}" for name, value in rows)
     yield from _table(report)
@@ -30,6 +29,14 @@ def recurrence_lines(report: RecurrenceReport) -> Iterator[str]:
         names = names_together([each.algorithm for each in group])
         verb = "does" if len(group) == 1 else "do"
         yield from _note(group[0].code, f"{names} {verb} not apply: {group[0].reason}", group[0].span, shown)
+
+
+def _order(report: RecurrenceReport) -> str:
+    """How a recurrence runs through its points, where that is not the order of a sequence."""
+    if len(report.vector) > 1 and len(report.along) != 1:
+        return f", in the order {report.vector}"
+    along = f", along {report.along[0]}" if len(report.vector) > 1 else ""
+    return f"{along}, from the end" if sum(report.vector) < 0 else along
 
 
 def _table(report: RecurrenceReport) -> Iterator[str]:

@@ -1,6 +1,7 @@
 """All algorithms, and which of them a recurrence gets.
 
-Each class has its algorithms in the order in which they are tried: the one that does least work per point first, `sequential` last.
+Each class has its algorithms in the order in which they are tried: the one that does least work per point first, `sequential` last. Some
+are only taken when they are asked for.
 """
 
 from __future__ import annotations
@@ -14,14 +15,23 @@ from recdsl.lower import (
     clamp,
     delta,
     diagonal,
+    divide,
     folded,
     fourier,
+    gated_product,
+    levels,
+    line_graph,
     mobius,
     newton,
     powers,
+    quasi_newton,
     rank_one,
+    rows,
     semiring,
+    separable,
     stepwise,
+    wavefront,
+    wavewise,
 )
 from recdsl.lower.draft import Case, Draft, Refused
 
@@ -36,14 +46,24 @@ PLANS: dict[str, Callable[[Case], Draft]] = {
         powers,
         block,
         fourier,
+        separable,
         semiring,
         clamp,
         mobius,
         automaton,
+        gated_product,
+        wavefront,
+        rows,
+        divide,
+        wavewise,
+        line_graph,
+        levels,
         stepwise,
         newton,
+        quasi_newton,
     )
 }
+ON_REQUEST = frozenset({quasi_newton.NAME})  # `auto` never takes these
 NAMES = (*PLANS, SEQUENTIAL)
 
 
@@ -53,6 +73,11 @@ class Options:
 
     drafts: tuple[Draft, ...]
     refused: tuple[tuple[str, Refused], ...]
+
+    @property
+    def best(self) -> Draft | None:
+        """What `auto` takes; None for `sequential`."""
+        return next((each for each in self.drafts if each.algorithm not in ON_REQUEST), None)
 
 
 def options(case: Case) -> Options:

@@ -34,7 +34,10 @@ def _coupled(case: Case, system: System, axis: str) -> Draft:
     dims = {frozenset(case.group.module.type_of(each).dim_names) for each in system.states}
     if len(dims) > 1:
         raise Refused("R513", f"{', '.join(system.states)} have different dims", case.span)
-    entries = tuple((state, lag) for state in system.states for lag in range(1, case.group.states[state] + 1))
+    for state in system.states:
+        if not any(each.value == state for each in system.reads):
+            raise Refused("R514", f"no read of {state} counts", case.span)
+    entries = tuple((state, lag) for state in system.states for lag in range(1, _reach(system, state, axis) + 1))
     if len(entries) > MOST:
         raise Refused("R523", f"{len(entries)} earlier values are needed at a point, more than {MOST}", case.span)
     if len(entries) == 1:
@@ -59,6 +62,11 @@ def _coupled(case: Case, system: System, axis: str) -> Draft:
     size = elements(case.group.module.type_of(system.states[0]))
     sign = -1 if not case.back else 1
     return Draft(NAME, system.states, sign, tuple(roles), tuple(after), cost(size, number(len(entries))))
+
+
+def _reach(system: System, state: str, axis: str) -> int:
+    """How many points back the farthest read of a state lies that counts."""
+    return max(abs(dict(each.offsets)[axis]) for each in system.reads if each.value == state)
 
 
 def dense_draft(case: Case, name: str, axis: str) -> Draft:

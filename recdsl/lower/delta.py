@@ -54,6 +54,7 @@ def plan(case: Case) -> Draft:
         sides.readers,
         sides.keys,
         sides.values,
+        constants=(("chunk", CHUNK),),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from recdsl.classify.axes import crossing, moving_axes
 from recdsl.classify.count import Count
 from recdsl.classify.group import Group
 from recdsl.classify.system import System
@@ -12,7 +13,7 @@ from recdsl.diagnostics import Span
 from recdsl.ir.build import apply
 from recdsl.ir.expr import Const, Expr, reads
 from recdsl.ir.module import Equation
-from recdsl.lower.plan import Reading
+from recdsl.lower.plan import Link, Reading
 
 
 def plus(left: Expr, right: Expr) -> Expr:
@@ -58,7 +59,8 @@ class Draft:
     earlier states, in a form that says the same as the program. `readings` take the place of parts of the equations in `readers`.
     `keys` and `values` are what the dims of the states are to the algorithm. Roles and queries become equations; where there are
     `parts`, only these do, and the algorithm computes roles and queries from them. Without `roles` the equations stay as they are, but for what hoisting moves
-    out of them. `remark` is what there is to say of it beside its cost.
+    out of them. `remark` is what there is to say of it beside its cost. Where it `splits` the recurrence, the equations in `next`
+    and `readers` are recurrences of their own, each of which gets its algorithm in turn.
     """
 
     algorithm: str
@@ -73,6 +75,11 @@ class Draft:
     values: tuple[str, ...] = ()
     remark: str = ""
     parts: tuple[Expr, ...] | None = None
+    links: tuple[Link, ...] = ()
+    axes: tuple[str, ...] = ()
+    marks: tuple[Link, ...] = ()
+    splits: bool = False
+    constants: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,20 +104,32 @@ class Case:
 
     @property
     def axis(self) -> str:
-        """The axis of the sequence. Raises `Refused` in other layers."""
-        if self.group.module.domain != "sequence":
-            raise Refused("R520", f"the recurrence runs over a {self.group.module.domain}, not a sequence", self.span)
-        return self.group.module.axes[0]
+        """The axis along which the recurrence runs: that of the sequence, or the only one in a grid, whose other axes are
+        then no more than dims. Raises `Refused` in other layers, and where points of the other axes need each other."""
+        module = self.group.module
+        if module.domain == "sequence":
+            return module.axes[0]
+        if module.domain != "grid":
+            raise Refused("R520", f"the recurrence runs over a {module.domain}, not a sequence", self.span)
+        moving = moving_axes(self.group)
+        if len(moving) != 1:
+            shown = f"along {' and '.join(moving)}" if moving else "over whole axes"
+            raise Refused("R520", f"the recurrence runs {shown}, not along one axis", self.span)
+        joined = crossing(self.group, moving[0])
+        if joined is not None:
+            text = f"{joined.operator} joins points that do not lie along {moving[0]}"
+            raise Refused("R512", text, joined.span or self.span)
+        return moving[0]
 
     @property
     def back(self) -> bool:
         """Whether the recurrence runs from the end."""
-        return self.group.vector == (-1,)
+        return sum(self.group.vector) < 0
 
     def is_constant(self, expr: Expr) -> bool:
-        """Whether an expression is the same at all points and for all rows of a batch: nothing that it is made of is an input."""
+        """Whether an expression is the same all along the recurrence and for all rows of a batch: nothing that it is made of is an input."""
         equations = self.group.polynomials.equations
-        return not expr.type.axes and all(
+        return self.axis not in expr.type.axis_names and all(
             read.value in equations and self.is_constant(equations[read.value].expr) for read in reads(expr)
         )
 

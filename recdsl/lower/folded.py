@@ -25,7 +25,7 @@ from recdsl.lower.readings import Readings
 from recdsl.lower.sides import refuse_circles
 
 NAME = "folded"
-CHUNK = 64
+CHUNK = 64  # points: as much of a state of 16 * 768 as the cache holds
 
 
 def plan(case: Case) -> Draft:
@@ -63,6 +63,7 @@ def plan(case: Case) -> Draft:
         found,
         tuple(_with_query(each, queries) for each in readings.changed.values()),
         parts=tuple(parts.found),
+        constants=(("chunk", CHUNK),),
     )
 
 

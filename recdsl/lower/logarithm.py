@@ -38,7 +38,9 @@ def logarithm(expr: Expr, bounds: Bounds) -> Expr | None:
             found = logarithm(x, bounds)
             return None if found is None else simplified("mul", const(0.5), found)
         case Apply(operator="where", operands=(condition, then, otherwise)):
-            branches = tuple(const(-math.inf) if _is_zero(each) else logarithm(each, bounds) for each in (then, otherwise))
+            branches = tuple(
+                const(-math.inf) if _is_zero(each) else logarithm(each, bounds) for each in (then, otherwise)
+            )
             if branches[0] is not None and branches[1] is not None:
                 return apply("where", condition, branches[0], branches[1])
     return None

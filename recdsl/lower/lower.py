@@ -5,7 +5,7 @@ In: a program without `grad`. Out: a `ProgramPlan`; nothing in it is computed th
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import networkx as nx
@@ -14,8 +14,10 @@ from recdsl.ir.expr import Read, reads
 from recdsl.ir.graph import node_of, results_of
 from recdsl.ir.module import Item, Module, Program
 from recdsl.lower.captured import shift_outside
+from recdsl.lower.joint import order_of
 from recdsl.lower.parallel import Parallel, Solves, parallelise
 from recdsl.lower.plan import ModulePlan, ProgramPlan, Solve, Stage, Whole
+from recdsl.lower.segments import segments
 from recdsl.lower.separate import separate
 from recdsl.lower.sequential import sequential
 from recdsl.lower.traits import callees_first, traits
@@ -42,14 +44,22 @@ def planned(parallel: Parallel) -> ProgramPlan:
     solved = {
         key: frozenset(state for each in own if each.roles for state in each.states) for key, own in solves.items()
     }
-    program = _pruned(hoist(program, solved), solves)
+    states = {key: frozenset(state for each in own for state in each.states) for key, own in solves.items()}
+    loops = segments(_pruned(hoist(program, solved), solves), states)
+    program = loops.program
     known = traits(program)
-    plans = {
-        module.key: ModulePlan(
-            module, tuple(Stages(module, program, solves.get(module.key, ())).all()), known[module.key]
+    plans: dict[str, ModulePlan] = {}
+    for module in callees_first(program):
+        key = module.key
+        stages = Stages(
+            module,
+            program,
+            solves.get(key, ()),
+            parallel.classes(key),
+            loops.beside.get(key, {}),
+            loops.items.get(key, frozenset()),
         )
-        for module in callees_first(program)
-    }
+        plans[key] = ModulePlan(module, tuple(stages.all()), known[key])
     return ProgramPlan(program, plans)
 
 
@@ -87,11 +97,15 @@ def _coefficients(item: Item, solves: tuple[Solve, ...]) -> Iterator[Read]:
 
 @dataclass(slots=True)
 class Stages:
-    """The stages of one module. What is read of a solved state belongs to its stage."""
+    """The stages of one module. What is read of a solved state belongs to its stage, and what is computed `beside` an item to
+    that of the item; the items of loops in segments are `segmented`."""
 
     module: Module
     program: Program
     solves: tuple[Solve, ...]
+    classes: Mapping[str, str]
+    beside: Mapping[str, str]
+    segmented: frozenset[str]
 
     def all(self) -> Iterator[Stage]:
         items = {node_of(item): item for item in self.module.items}
@@ -103,9 +117,12 @@ class Stages:
             others = [item for item in self.module.items if node_of(item) not in names]
             read = {each.value for item in others for each in item_reads(item)}
             read |= {output.value for output in self.module.outputs} | body_results(self.module, self.program)
-            stage = sequential(self.module, group, vector, frozenset(read))
+            class_ = next(self.classes[name] for name in names if name in self.classes)
+            stage = sequential(self.module, group, vector, frozenset(read), class_)
             solve = self._solve(names)
-            yield stage if solve is None else replace(stage, algorithm=solve.algorithm, solve=solve)
+            if solve is not None:
+                stage = replace(stage, algorithm=solve.algorithm, solve=solve)
+            yield replace(stage, segmented=bool(self.segmented & set(names)))
 
     def _solve(self, names: tuple[str, ...]) -> Solve | None:
         return next((each for each in self.solves if set(each.states) & set(names)), None)
@@ -118,7 +135,13 @@ class Stages:
             each.result: solve.states[0] for solve in self.solves for each in solve.readings if each.result in present
         }
         home = {name: place for place, each in enumerate(found) for name in each.items}
-        joined = {home[result]: home[state] for result, state in readings.items()}
+        joined = {home[result]: home[state] for result, state in (*readings.items(), *self.beside.items())}
+        vectors = {place: each.vector for place, each in enumerate(found) if each.recurrent}
+        for solve in self.solves:
+            first, *others = dict.fromkeys(home[state] for state in solve.states)
+            joined |= dict.fromkeys(others, first)
+            if others:
+                vectors[first] = order_of(solve.links)
         items = {node_of(item): item for item in self.module.items}
         results = {value: name for name, item in items.items() for value in results_of(item)}
         needs: nx.DiGraph[int] = nx.DiGraph()
@@ -132,5 +155,7 @@ class Stages:
                         needs.add_edge(source, reader)
         for place in nx.lexicographical_topological_sort(needs):
             own = found[place]
-            extra = tuple(found[each].items[0] for each, state in joined.items() if state == place)
-            yield (*own.items, *extra), own.vector if own.recurrent else None
+            extra = tuple(
+                name for each, state in sorted(joined.items()) if state == place for name in found[each].items
+            )
+            yield (*own.items, *extra), vectors.get(place)

@@ -23,6 +23,7 @@ from recdsl.rewrite.jacobian import Jacobian
 
 NAME = "newton"
 ITERATIONS = 5  # of a recurrence that contracts, to the last digit of float32
+MOST = 16  # iterations, before points are computed one after another
 
 
 def plan(case: Case) -> Draft:
@@ -35,7 +36,7 @@ def plan(case: Case) -> Draft:
         number(3 * ITERATIONS) * states * draft.cost.bytes,
     )
     found = stepwise.slopes(case, stepwise.earlier_states(case))
-    return replace(draft, algorithm=NAME, cost=cost, remark=_remark(case, found))
+    return replace(draft, algorithm=NAME, cost=cost, remark=_remark(case, found), constants=(("iterations", MOST),))
 
 
 def _remark(case: Case, found: Jacobian) -> str:

@@ -14,13 +14,16 @@ from recdsl.check.schedule import Component
 from recdsl.classify.group import Group, group_of
 from recdsl.classify.verdict import verdict_of
 from recdsl.diagnostics import Diagnostic, Label, RecdslError
+from recdsl.ir.build import apply
 from recdsl.ir.expr import Apply, Call, Expr, Read
 from recdsl.ir.graph import node_of, results_of
 from recdsl.ir.module import Equation, Item, Module, Program
-from recdsl.ir.types import ValueType
+from recdsl.lower import gated_product
 from recdsl.lower.algorithms import NAMES, SEQUENTIAL, Options, options
 from recdsl.lower.draft import Case, Draft, Refused
+from recdsl.lower.joint import joint
 from recdsl.lower.plan import Solve
+from recdsl.lower.products import reordered
 from recdsl.rewrite.order import ordered_components
 
 Solves = dict[str, tuple[Solve, ...]]  # by the key of the module
@@ -42,6 +45,15 @@ class Parallel:
     program: Program
     solves: Solves
     decisions: tuple[Decision, ...]
+
+    def classes(self, key: str) -> dict[str, str]:
+        """The class of the recurrence that each item of a module is part of."""
+        return {
+            node_of(item): each.case.verdict.class_
+            for each in self.decisions
+            if each.case.group.module.key == key
+            for item in each.case.group.items
+        }
 
 
 def parallelise(program: Program, schedule: str = "auto") -> Parallel:
@@ -80,18 +92,33 @@ class _Work:
     def module(self, key: str) -> None:
         done: set[str] = set()
         while (component := self._next(key, done)) is not None:
-            done.update(component.items)
-            module = self.program.modules[key]
-            group = group_of(module, self.program, component)
-            case = Case(group, verdict_of(group))
-            found = options(case)
-            draft = self._chosen(found.drafts, dict(found.refused))
+            case, found = self._joint(key, component) or self._asked(key, component)
+            group = case.group
+            draft = self._chosen(found)
             self.decisions.append(Decision(case, found, SEQUENTIAL if draft is None else draft.algorithm))
+            if draft is None or not draft.splits:
+                done.update(map(node_of, group.items), component.items)
             if draft is not None:
                 change = _Change(group, draft, self.program)
                 self.program = self.program.with_module(change.module())
-                self.solves[key] = (*self.solves.get(key, ()), change.solve())
-                done.update(draft.states)
+                if not draft.splits:
+                    self.solves[key] = (*self.solves.get(key, ()), change.solve())
+                    done.update(draft.states)
+
+    def _asked(self, key: str, component: Component) -> tuple[Case, Options]:
+        group = group_of(self.program.modules[key], self.program, component)
+        case = Case(group, verdict_of(group))
+        return case, options(case)
+
+    def _joint(self, key: str, first: Component) -> tuple[Case, Options] | None:
+        """The recurrence together with those that it hands its states on to, where no state is whole then."""
+        whole = joint(self.program.modules[key], self.program, first)
+        if whole is None or self.schedule == SEQUENTIAL:
+            return None
+        case, found = self._asked(key, whole)
+        valid = {each.algorithm for each in found.drafts}
+        wanted = gated_product.NAME if self.schedule == "auto" else self.schedule
+        return (case, found) if {wanted, gated_product.NAME} <= valid else None
 
     def _next(self, key: str, done: set[str]) -> Component | None:
         """The next recurrent component, in the order of computation."""
@@ -100,18 +127,19 @@ class _Work:
                 return component
         return None
 
-    def _chosen(self, drafts: tuple[Draft, ...], refused: dict[str, Refused]) -> Draft | None:
+    def _chosen(self, found: Options) -> Draft | None:
         if self.schedule == SEQUENTIAL:
             return None
         if self.schedule == "auto":
-            return drafts[0] if drafts else None
-        draft = next((each for each in drafts if each.algorithm == self.schedule), None)
+            return found.best
+        draft = next((each for each in found.drafts if each.algorithm == self.schedule), None)
         if draft is not None:
             self.forced = True
             return draft
+        refused = dict(found.refused)
         if self.schedule in refused:
             self.reasons.append(refused[self.schedule])
-        return drafts[0] if drafts else None
+        return found.best
 
 
 @dataclass(slots=True)
@@ -139,7 +167,19 @@ class _Change:
         draft = self.draft
         roles = tuple((name, self._with_names(expr)) for name, expr in draft.roles)
         readings = tuple(replace(each, query=self._with_names(each.query)) for each in draft.readings)
-        return Solve(draft.algorithm, draft.states, draft.offset, roles, readings, draft.keys, draft.values)
+        return Solve(
+            draft.algorithm,
+            draft.states,
+            draft.offset,
+            roles,
+            readings,
+            draft.keys,
+            draft.values,
+            draft.links,
+            draft.axes,
+            draft.marks,
+            draft.constants,
+        )
 
     def module(self) -> Module:
         for name, expr in self._named():
@@ -171,11 +211,10 @@ class _Change:
         read = self._existing(expr)
         if read is None:
             name = self._new(f"{self.draft.states[0].split('~')[0].lstrip('%')}_{role}")
-            axes = expr.type.axes
-            type = ValueType(expr.type.kind, axes, expr.type.dims)
             span = next(each.span for each in self.source.items if node_of(each) == self.draft.states[0])
-            self.added.append(Equation(name, name, type, expr, span=span))
-            read = Read(name, type, span=expr.span)
+            value = reordered(expr, self.source.type_of(self.draft.states[0]).dim_names)
+            self.added.append(Equation(name, name, value.type, value, span=span))
+            read = Read(name, value.type, span=expr.span)
         self.made[expr] = read
 
     def _existing(self, expr: Expr) -> Read | None:
@@ -205,9 +244,12 @@ def rebuild_top(expr: Expr, names: dict[Expr, Read]) -> Expr:
     """The expression with named parts read by their names, largest parts first."""
     if expr in names:
         return names[expr]
-    if isinstance(expr, (Apply, Call)):
-        return replace(expr, operands=tuple(rebuild_top(each, names) for each in expr.operands))
-    return expr
+    if not isinstance(expr, (Apply, Call)):
+        return expr
+    parts = tuple(rebuild_top(each, names) for each in expr.operands)
+    if isinstance(expr, Apply) and any(new.type != old.type for new, old in zip(parts, expr.operands, strict=True)):
+        return apply(expr.operator, *parts, span=expr.span, **dict(expr.attributes))  # dims may stand in another order
+    return replace(expr, operands=parts)
 
 
 def in_order(module: Module, program: Program) -> Module:

@@ -25,16 +25,21 @@ class Whole:
 class Recurrence:
     """A recurrent component. `items` stand in the order of one point, `vector` is its schedule over the axes of the module.
 
+    `class_` is a name of the table in docs/recurrences.md, `domain` that of the module; the gradient is in `lower.adjoint`.
     `reach` holds, for each value that is read at other points inside, how many points back the farthest read lies
-    along the axis that a scan runs over; `kept` are the values that somebody outside reads.
+    along the axis that a scan runs over; `kept` are the values that somebody outside reads. A `segmented` loop keeps its states
+    between segments of points only (`segments`).
     """
 
     algorithm: str
+    class_: str
+    domain: str
     items: tuple[Item, ...]
     vector: tuple[int, ...]
     reach: tuple[tuple[str, int], ...]
     kept: tuple[str, ...]
     solve: Solve | None = None
+    segmented: bool = False
 
 
 Stage = Whole | Recurrence
@@ -51,12 +56,26 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True)
+class Link:
+    """The state `into` gets `role * of`, element by element, with `of` read at `offset` along each axis of the grid, or in a graph
+    `via` edges (as a `Read` says)."""
+
+    into: str
+    of: str
+    offset: tuple[int, ...]
+    role: str
+    via: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Solve:
     """How an algorithm computes the `states` of a recurrence, for all points at once.
 
     `offset` is that of the reads along the axis, negative when the recurrence looks back. `roles` are the coefficients by what
     they are to the algorithm, mostly leaves: the value of an equation, a weight, a number. `readings` are all that is read of a matrix
-    state that is never whole, `keys` and `values` are then its dims on both sides. Every algorithm documents its roles.
+    state that is never whole, `keys` and `values` are then its dims on both sides. In a grid `links` are all that the states read of
+    each other, and `axes` those along which they do, in the order that the algorithm wants; a reading then sums its `marks`, links into
+    its result. `constants` are the numbers that the algorithm chooses, such as the points of a chunk. Every algorithm documents its roles.
     """
 
     algorithm: str
@@ -66,9 +85,16 @@ class Solve:
     readings: tuple[Reading, ...] = ()
     keys: tuple[str, ...] = ()
     values: tuple[str, ...] = ()
+    links: tuple[Link, ...] = ()
+    axes: tuple[str, ...] = ()
+    marks: tuple[Link, ...] = ()
+    constants: tuple[tuple[str, int], ...] = ()
 
     def role(self, name: str) -> Expr:
         return dict(self.roles)[name]
+
+    def constant(self, name: str) -> int:
+        return dict(self.constants)[name]
 
 
 @dataclass(frozen=True, slots=True)

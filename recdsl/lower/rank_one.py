@@ -53,6 +53,7 @@ def plan(case: Case) -> Draft:
         sides.readers,
         sides.keys,
         sides.values,
+        constants=(("chunk", CHUNK),),
     )
 
 
@@ -72,7 +73,9 @@ def decay_role(case: Case, decay: Expr, sides: Sides) -> tuple[str, Expr]:
     if found is not None:
         return "log_decay", found
     if not is_positive(decay, bounds):
-        raise Refused("R519", f"the decay is not proved to be positive: it lies in {bounds.of(decay)}", decay.span or case.span)
+        raise Refused(
+            "R519", f"the decay is not proved to be positive: it lies in {bounds.of(decay)}", decay.span or case.span
+        )
     return "gate", decay
 
 
@@ -81,10 +84,10 @@ def matrix_cost(case: Case, type: ValueType, sides: Sides, triangular: int = 0) 
 
     `triangular` is the number of unknowns of a triangular system that each chunk solves.
     """
-    length = count(axis_length(case.group.module.axes[0]))
+    length = count(axis_length(case.axis))
     keys = elements(type.without(tuple(n for n in (*type.dim_names, *type.axis_names) if n not in sides.keys)))
     values = elements(type.without(tuple(n for n in (*type.dim_names, *type.axis_names) if n not in sides.values)))
-    rest = elements(type.without((*sides.keys, *sides.values, *type.axis_names)))
+    rest = elements(type.without((*sides.keys, *sides.values, case.axis)))
     within = number(CHUNK) * (keys + values) + number(triangular) * (keys + values)
     across = number(2) * keys * values
     streams = number(2) * (keys + values)

@@ -171,12 +171,14 @@ class Readings:
     def _is_reading(self, term: Term) -> bool:
         own = {name for _, name in term.names}
         plain = all(dim == name for dim, name in term.names)
-        offsets = [amount for _, amount in term.read.offsets]
         inside = all(set(each.type.dim_names) <= own for each in term.inner)
-        return bool(term.summed) and plain and inside and offsets in ([], [self._before()]) and not term.read.via
+        near = term.read.offsets in ((), self._before())
+        return bool(term.summed) and plain and inside and near and not term.read.via
 
-    def _before(self) -> int:
-        return -1 if self.group.vector == (1,) else 1
+    def _before(self) -> tuple[tuple[str, int], ...]:
+        """The point before: as the schedule has it, which goes one step along one axis."""
+        speeds = zip(self.group.module.axes, self.group.vector, strict=True)
+        return tuple((axis, -speed) for axis, speed in speeds if speed)
 
     def _built(self, form: Affine, type: ValueType) -> Expr:
         total: Expr = const(0.0)

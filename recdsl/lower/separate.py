@@ -10,25 +10,29 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from recdsl.ir.expr import Apply, Expr, Read, rebuild, walk
+from recdsl.diagnostics import Span
+from recdsl.ir.expr import Apply, Call, Expr, Read, rebuild, walk
 from recdsl.ir.graph import results_of
 from recdsl.ir.module import Depth, Equation, Item, Module, Program
+from recdsl.ir.types import ValueType
 from recdsl.rewrite.equations import is_impure
+from recdsl.rewrite.inline import draws
 
 
 def separate(program: Program) -> Program:
-    """The program with every sequence layer separated."""
+    """The program with every layer separated; only sequences keep a past."""
     for module in program.modules.values():
-        if module.domain == "sequence":
-            program = program.with_module(_Separate(module).module())
+        program = program.with_module(_Separate(program, module).module())
     return program
 
 
 @dataclass(slots=True)
 class _Separate:
+    program: Program
     source: Module
     items: list[Item] = field(default_factory=list)
     taken: set[str] = field(default_factory=set)
+    shared: dict[tuple[Call, Span | None], tuple[Expr, ...]] = field(default_factory=dict)
 
     def module(self) -> Module:
         self.taken = {given.name for given in self.source.inputs}
@@ -38,18 +42,36 @@ class _Separate:
         return replace(self.source, items=tuple(self.items))
 
     def _equation(self, equation: Equation) -> Equation:
-        return replace(equation, expr=rebuild(equation.expr, lambda each: self._change(each, equation)))
+        expr = equation.expr
+        if isinstance(expr, Call) and len(self.program.callee(self.source, expr.instance).outputs) > 1:
+            return replace(equation, expr=replace(expr, operands=self._operands(expr, equation)))
+        return replace(equation, expr=self._changed(expr, equation))
+
+    def _operands(self, call: Call, equation: Equation) -> tuple[Expr, ...]:
+        """The operands of a call, which all its results share."""
+        key = replace(call, output=0, type=ValueType()), call.span
+        if key not in self.shared:
+            self.shared[key] = tuple(self._changed(each, equation) for each in call.operands)
+        return self.shared[key]
+
+    def _changed(self, expr: Expr, equation: Equation) -> Expr:
+        return rebuild(expr, lambda each: self._change(each, equation))
 
     def _change(self, expr: Expr, equation: Equation) -> Expr:
-        axis = self.source.axes[0]
+        axis = self.source.axes[0] if self.source.domain == "sequence" else None
         match expr:
             case Apply(operator="conv") if expr.attribute("causal") and axis in names_of(expr, "axes"):
                 return self._with_named(expr, equation)
             case Apply(operator="rename") if expr.attribute("old") == axis:
                 return self._with_named(expr, equation)
-            case Apply() if is_impure(expr) and expr is not equation.expr and self._storable(expr):
+            case Apply() | Call() if self._draws(expr) and expr is not equation.expr and self._storable(expr):
                 return self._new(expr, equation)
         return expr
+
+    def _draws(self, expr: Apply | Call) -> bool:
+        if isinstance(expr, Call):
+            return draws(self.program, self.program.callee(self.source, expr.instance))
+        return is_impure(expr)
 
     def _storable(self, expr: Expr) -> bool:
         """Whether an equation of the layer can hold a value: not what runs over an axis under another name."""

@@ -14,7 +14,9 @@ from recdsl.ir.module import Depth, Equation, Item, Module
 from recdsl.lower.plan import Recurrence
 
 
-def sequential(module: Module, items: tuple[Item, ...], vector: tuple[int, ...], outside: frozenset[str]) -> Recurrence:
+def sequential(
+    module: Module, items: tuple[Item, ...], vector: tuple[int, ...], outside: frozenset[str], class_: str
+) -> Recurrence:
     """The plan of one component; `outside` are the values that are read beyond it."""
     inside = tuple(each for item in items for each in results_of(item))
     reach = dict.fromkeys(inside, 0)
@@ -24,6 +26,8 @@ def sequential(module: Module, items: tuple[Item, ...], vector: tuple[int, ...],
             reach[read.value] = max(reach[read.value], farthest, int(bool(read.via)))
     return Recurrence(
         algorithm="sequential",
+        class_=class_,
+        domain=module.domain,
         items=items,
         vector=vector,
         reach=tuple((value, amount) for value, amount in reach.items() if amount),

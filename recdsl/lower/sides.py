@@ -27,9 +27,14 @@ class Sides:
 
 
 def sides_of(
-    case: Case, states: tuple[str, ...], inputs: tuple[tuple[str, tuple[Product, ...]], ...], keyed: Iterable[Expr]
+    case: Case,
+    states: tuple[str, ...],
+    inputs: tuple[tuple[str, tuple[Product, ...]], ...],
+    keyed: Iterable[Expr],
+    readings: Readings | None = None,
 ) -> Sides:
-    """The sides of some states that share their dims. `keyed` are further factors on the side of the keys.
+    """The sides of some states that share their dims. `keyed` are further factors on the side of the keys; `readings` are how the
+    states may be read, at the point and the one before where nothing is said.
 
     Raises `Refused`: R515 for a state that is read whole, R516 for readings that sum over different dims, R517 for inputs that are no
     products of both sides.
@@ -39,7 +44,7 @@ def sides_of(
         raise Refused("R518", "a matrix state that starts elsewhere than at 0 is computed whole", case.span)
     if any(group.module.type_of(each).kind != "real" for each in states):
         raise Refused("R527", f"{', '.join(states)} is not real", case.span)
-    readings = Readings(group, states)
+    readings = readings or Readings(group, states)
     readings.collect()
     refuse_circles(case, states, readings)
     over = summed_dims(readings.found, readings.changed)
@@ -74,7 +79,8 @@ def sides_of(
 
 
 def refuse_circles(case: Case, states: tuple[str, ...], readings: Readings) -> None:
-    """Readings are taken at once: none may need what another one gives. Raises `Refused` (R522)."""
+    """Readings are taken at once, one for each state: none may need what another one gives (R522), or vary along an axis that
+    the state does not have (R515). Raises `Refused`."""
     equations = {each.id: each for each in case.group.module.equations()} | readings.changed
     results = {each.result for each in readings.found} | set(states)
     seen: set[str] = set()
@@ -90,7 +96,11 @@ def refuse_circles(case: Case, states: tuple[str, ...], readings: Readings) -> N
         return False
 
     for each in readings.found:
-        if needs(each.query):
+        expr = readings.changed[each.result].expr
+        more = set(expr.type.axis_names) - set(case.group.module.type_of(each.state).axis_names)
+        if more:
+            raise Refused("R515", f"it is read anew along {', '.join(sorted(more))}", each.query.span or case.span)
+        if any(needs(read) for read in reads(expr) if read.value not in states):
             raise Refused("R522", f"how {each.state} is read depends on what is read of it", case.span)
 
 

@@ -39,8 +39,30 @@ def offset(case: Case) -> int:
 
 
 def earlier_states(case: Case) -> tuple[Read, ...]:
-    """The reads of the states one point before, in the order of the states. Raises `Refused`."""
+    """The reads of the states one point before, in the order of the states; their elements keep apart. Raises `Refused`."""
+    reads = reads_before(case)
+    found = mixing(case.group)
+    if found is not None:
+        raise Refused("R512", found.reason, found.span)
+    return reads
+
+
+def reads_before(case: Case) -> tuple[Read, ...]:
+    """The reads of a few real states one point before, in the order of the states. Raises `Refused`."""
     axis, group = case.axis, case.group
+    refuse_what_cannot_repeat(case)
+    if len(group.states) > MOST:
+        raise Refused("R523", f"{len(group.states)} earlier values are needed at a point, more than {MOST}", case.span)
+    for read in group.reads():
+        if dict(read.offsets) != {axis: offset(case)}:
+            raise Refused("R514", f"{read.value} is read at other points than the one before", read.span)
+    reads = {each.value: each for each in group.reads()}
+    return tuple(reads[state] for state in group.states)
+
+
+def refuse_what_cannot_repeat(case: Case) -> None:
+    """Raise `Refused` unless the states are real and their equations give the same when computed again."""
+    group = case.group
     for item in group.items:
         if isinstance(item, Depth):
             raise Refused("R510", f"the {item.kind} {item.name} stands in it", item.span)
@@ -48,16 +70,6 @@ def earlier_states(case: Case) -> tuple[Read, ...]:
     kinds = {group.module.type_of(each).kind for each in group.states}
     if kinds != {"real"}:
         raise Refused("R527", f"its states are {' and '.join(sorted(kinds))}, not real", case.span)
-    if len(group.states) > MOST:
-        raise Refused("R523", f"{len(group.states)} earlier values are needed at a point, more than {MOST}", case.span)
-    found = mixing(group)
-    if found is not None:
-        raise Refused("R512", found.reason, found.span)
-    for read in group.reads():
-        if dict(read.offsets) != {axis: offset(case)}:
-            raise Refused("R514", f"{read.value} is read at other points than the one before", read.span)
-    reads = {each.value: each for each in group.reads()}
-    return tuple(reads[state] for state in group.states)
 
 
 def _refuse_parts(equation: Equation) -> None:

@@ -145,6 +145,7 @@ SPECIAL: dict[str, Callable[[Frame, Apply, Point], Tensor]] = {
     "avgpool": windows.pool,
     "upsample": windows.upsample,
     "broadcast": shapes.broadcast,
+    "diagonal": shapes.diagonal,
     "inverse": shapes.inverse,
     "noise": noise,
     "batchnorm": batchnorm,

@@ -138,6 +138,15 @@ def broadcast(frame: Frame, expr: Apply, point: Point) -> Tensor:
     return moved(frame, expr, point)
 
 
+def diagonal(frame: Frame, expr: Apply, point: Point) -> Tensor:
+    """x where two dims have the same index, along one of them."""
+    x = expr.operands[0]
+    pair = [text(expr.attribute(key)) for key in ("kept", "taken")]
+    have = [name for name in x.type.dim_names if name not in pair]
+    cell = line_up(frame.eval(x, point), x.type.dim_names, (*have, *pair))
+    return frame.typed(cell.diagonal(dim1=-2, dim2=-1), (*have, pair[0]), expr.type)
+
+
 def inverse(frame: Frame, expr: Apply, point: Point) -> Tensor:
     x = expr.operands[0]
     matrix = [text(expr.attribute("rows")), text(expr.attribute("columns"))]

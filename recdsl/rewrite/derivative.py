@@ -50,12 +50,14 @@ class Derivative:
             self.backward(prepared, const(1.0))
             for value in reversed(order):
                 self.through(value)
-        of = self.variable.type
+        gradient = self.total()
+        return self.work.define(gradient, self.variable.type, self.span) if self.work.storable(gradient) else gradient
+
+    def total(self) -> Expr:
+        """What has reached the variable, with all its dims."""
         gradient = _added(self.found) if self.found else const(0.0)
-        missing = tuple(dim for dim in of.dims if dim.name not in gradient.type.dim_names)
-        if missing:
-            gradient = apply("broadcast", gradient, dims=missing, span=self.span)
-        return self.work.define(gradient, of, self.span) if self.work.storable(gradient) else gradient
+        missing = tuple(dim for dim in self.variable.type.dims if dim.name not in gradient.type.dim_names)
+        return apply("broadcast", gradient, dims=missing, span=self.span) if missing else gradient
 
     # ---- what depends on the variable
 

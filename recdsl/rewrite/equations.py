@@ -6,6 +6,7 @@ out. `name` makes a value an equation, once for equal expressions.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from recdsl.diagnostics import Span
@@ -43,6 +44,21 @@ class Equations:
                 placed.add(read.value)
                 self._place(self.by_id[read.value], items, placed)
         items.append(equation)
+
+    def needed(self, wanted: Iterable[Expr]) -> Iterator[Equation]:
+        """The equations that some expressions need at this point, each after those that it needs."""
+        seen: set[str] = set()
+
+        def visit(expr: Expr) -> Iterator[Equation]:
+            for read in reads(expr):
+                if not (read.offsets or read.via or read.value in seen) and read.value in self.by_id:
+                    seen.add(read.value)
+                    equation = self.by_id[read.value]
+                    yield from visit(equation.expr)
+                    yield equation
+
+        for each in wanted:
+            yield from visit(each)
 
     def depth_of(self, value: str) -> Depth | None:
         """The `repeat` or `loop` that a value comes out of."""

@@ -1,4 +1,4 @@
-"""Ids for values that the source gives no name: `%1`, `%2`, … as far as a module has not used them."""
+"""Ids for values that the source gives no name: `%1`, `%2`, … as far as a module has not used them; or after what they are made of."""
 
 from __future__ import annotations
 
@@ -23,3 +23,29 @@ class Fresh:
             self.count += 1
         self.taken.add(name)
         return name
+
+
+class Stems(Fresh):
+    """Gives ids that begin with the `stem` that is set."""
+
+    def __init__(self, module: Module) -> None:
+        super().__init__(module)
+        self.stem = "part"
+
+    def __call__(self) -> str:
+        return self.new(self.stem)
+
+    def new(self, wish: str) -> str:
+        """A wish, with a number behind it where it is taken."""
+        name, number = wish, 1
+        while name in self.taken:
+            number += 1
+            name = f"{wish}_{number}"
+        self.taken.add(name)
+        return name
+
+
+def stem_of(name: str) -> str:
+    """A name without its version; the values that the source gives no name are parts."""
+    plain = name.split("~")[0].lstrip("%")
+    return f"part_{plain}" if not plain or plain[0].isdigit() else plain

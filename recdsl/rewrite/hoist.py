@@ -5,8 +5,8 @@
                                                        h = i * h[t-1]
 
 Every largest sub-expression of a recurrent component that reads nothing of the component becomes an equation before it, so that it is
-computed for the whole sequence at once. Products that only spread their operands over more dims (`k * v` for a matrix
-state) stay inside, because they would cost more memory than they save work; equal expressions become one equation.
+computed for the whole sequence at once. Operations that only spread their operands over more dims (`k * v` for a matrix
+state, `exp(dt * A)`) stay inside, because they would cost more memory than they save work; equal expressions become one equation.
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from recdsl.ir.expr import Apply, Call, Const, Expr, Number, Position, Read, Weight, operands, walk
+from recdsl.ir.expr import Apply, Call, Const, Expr, Number, Position, Read, Weight, walk
 from recdsl.ir.graph import node_of, results_of
 from recdsl.ir.module import Equation, Item, Module, Program
+from recdsl.ir.operators.table import OPERATORS
 from recdsl.rewrite.order import ordered_components
 
 _RANDOM = frozenset({"dropout", "noise", "extern"})  # two of these are never the same
@@ -31,22 +32,37 @@ def hoist(program: Program, solved: Mapping[str, frozenset[str]] | None = None) 
 
 def _hoist_module(module: Module, program: Program, solved: frozenset[str]) -> Module:
     items = {node_of(item): item for item in module.items}
-    taken = {given.name for given in module.inputs} | {each for item in module.items for each in results_of(item)}
-    taken |= {spec.path.split(".")[0] for spec in module.weights} | {each.path for each in module.instances}
+    taken = names_taken(module)
     moved: list[Item] = []
     for component in ordered_components(module, program):
         group = [items[name] for name in component.items]
         if component.recurrent and not solved & set(component.items):
             inside = frozenset(each for item in group for each in results_of(item))
-            lift = _Lift(module, inside, taken)
+            lift = Lift(module, inside, taken)
             group = [lift.equation(item) if isinstance(item, Equation) else item for item in group]
             moved.extend(lift.lifted)
         moved.extend(group)
     return replace(module, items=tuple(moved))
 
 
+def names_taken(module: Module) -> set[str]:
+    """The names that a new equation must not have."""
+    taken = {given.name for given in module.inputs} | {each for item in module.items for each in results_of(item)}
+    return taken | {spec.path.split(".")[0] for spec in module.weights} | {each.path for each in module.instances}
+
+
+def fresh_name(wish: str, taken: set[str]) -> str:
+    """A name that is not taken yet; now it is."""
+    name, number = wish, 1
+    while name in taken:
+        number += 1
+        name = f"{wish}_{number}"
+    taken.add(name)
+    return name
+
+
 @dataclass(slots=True)
-class _Lift:
+class Lift:
     """The work on one component; `lifted` are the new equations."""
 
     module: Module
@@ -81,13 +97,7 @@ class _Lift:
 
     def _name(self, expr: Expr, equation: Equation) -> str:
         about = next((_word(each) for each in walk(expr) if isinstance(each, (Read, Weight))), "part")
-        wish = f"{_stem(equation.name)}_{about}"
-        name, number = wish, 1
-        while name in self.taken:
-            number += 1
-            name = f"{wish}_{number}"
-        self.taken.add(name)
-        return name
+        return fresh_name(f"{_stem(equation.name)}_{about}", self.taken)
 
 
 def _word(expr: Read | Weight) -> str:
@@ -123,12 +133,14 @@ def _stored(expr: Expr, module: Module) -> bool:
 
 
 def _spreads(expr: Expr) -> bool:
-    """An elementwise operation whose result has more dims than any of its operands."""
-    if (
-        not isinstance(expr, Apply)
-        or len(expr.operands) < 2
-        or expr.operator in ("linear", "conv", "gather", "scatter")
-    ):
+    """An elementwise operation whose result is larger than all that it is made from: `k * v`, and so `exp(k * v) / 2`."""
+    if not isinstance(expr, Apply) or OPERATORS[expr.operator].family != "elementwise":
         return False
-    names = set(expr.type.dim_names)
-    return all(not names <= set(each.type.dim_names) for each in operands(expr))
+    names = _extent(expr)
+    return all(not names <= _extent(each) or _spreads(each) for each in expr.operands)
+
+
+def _extent(expr: Expr) -> set[str]:
+    """The dims that a value has; the axes too where it is a matrix, so that a weight becomes larger along them."""
+    dims = set(expr.type.dim_names)
+    return dims | set(expr.type.axis_names) if len(dims) > 1 else dims

@@ -8,7 +8,7 @@
 
 The sub-layer's dims become those that they stand for; where one stands for several, they are merged before and split
 after. Its weights stay where they are in the state dict and are read by their path from here. Refused (R507): layers
-with axes of their own, with a `repeat` or `loop`, and with functions that the host binds.
+with axes of their own, with a `repeat` or `loop`, with functions that the host binds, and with draws that several results share.
 """
 
 from __future__ import annotations
@@ -18,9 +18,10 @@ from dataclasses import dataclass, replace
 from recdsl.diagnostics import Diagnostic, Label, RecdslError
 from recdsl.ir import sizes
 from recdsl.ir.build import apply, const, number
-from recdsl.ir.expr import Apply, Attribute, Call, Const, Expr, Number, Position, Read, Weight
+from recdsl.ir.expr import Apply, Attribute, Call, Const, Expr, Number, Position, Read, Weight, walk
 from recdsl.ir.module import Depth, Equation, Input, Module, Program
 from recdsl.ir.operators.shared import sized_like
+from recdsl.ir.operators.table import OPERATORS
 from recdsl.ir.sizes import Size
 from recdsl.ir.types import Axis, Dim, ValueType
 from recdsl.rewrite.fresh import Fresh
@@ -49,7 +50,7 @@ def inline_call(program: Program, module: Module, call: Call, fresh: Fresh) -> I
     return Inlined(tuple(equations), result)
 
 
-def why_not(callee: Module, call: Call) -> str | None:
+def why_not(program: Program, callee: Module, call: Call) -> str | None:
     """Why a call cannot be inlined; None where it can."""
     if callee.axes or call.axes:
         return f"{callee.name} runs along {', '.join(callee.axes or (outer for _, outer in call.axes))}"
@@ -57,7 +58,17 @@ def why_not(callee: Module, call: Call) -> str | None:
         return f"{callee.name} repeats or loops"
     if callee.externals:
         return f"{callee.name} calls what the host binds"
+    if len(callee.outputs) > 1 and draws(program, callee):
+        return f"{callee.name} gives several results of one draw"
     return None
+
+
+def draws(program: Program, module: Module) -> bool:
+    """Whether a layer, or one that it calls, may give another value each time."""
+    found = [each for equation in module.equations() for each in walk(equation.expr)]
+    return any(isinstance(each, Apply) and not OPERATORS[each.operator].pure for each in found) or any(
+        draws(program, program.callee(module, each.instance)) for each in found if isinstance(each, Call)
+    )
 
 
 class _Body:
@@ -73,7 +84,7 @@ class _Body:
         fresh: Fresh,
         equations: list[Equation],
     ) -> None:
-        reason = why_not(callee, call)
+        reason = why_not(program, callee, call)
         if reason is not None:
             labels = (Label(call.span, f"{callee.name} is called here"),) if call.span else ()
             raise RecdslError([Diagnostic("R507", f"the layer cannot be taken apart: {reason}", labels)])
@@ -220,6 +231,11 @@ class _Body:
             name: value if expr.operator in NOT_NAMES_OF_DIMS else self._attribute(value)
             for name, value in expr.attributes
         }
+        if expr.operator == "noise":  # drawn wherever the layer is applied
+            axes = dict.fromkeys(name for operand in self.call.operands for name in operand.type.axis_names)
+            dims = attributes["dims"]
+            assert isinstance(dims, tuple)
+            attributes |= {"axes": tuple(axes), "dims": (*self.call.carried, *dims)}
         result = apply(expr.operator, *(self._expr(each) for each in expr.operands), span=expr.span, **attributes)
         return sized_like(result, self._type(expr.type))
 

@@ -1,4 +1,4 @@
-"""The Jacobian of a recurrence whose elements keep apart: each new state by each earlier one, element by element.
+"""The Jacobian of a recurrence, element by element: each new state by each earlier one.
 
     z = sigmoid(w * h[t-1] + x)                     z = sigmoid(w * h[t-1] + x)
     h = (1 - z) * h[t-1] + z * y              →     z_by_h = z * (1 - z) * w
@@ -6,7 +6,8 @@
 
 In: the equations of one point in order, and the reads of the earlier states. Out: equations in order, and the entries of the Jacobian.
 The chain rule is followed forwards, from the earlier states to the new ones, through elementwise operators by their partial derivatives;
-values that a derivative needs again get a name first. Refuses operators of which the tables hold no partial derivatives.
+values that a derivative needs again get a name first. Where elements keep apart that is the whole Jacobian, and operators of which the
+tables hold no partial derivatives are refused. Otherwise it may be asked for the diagonals of its blocks (`diagonals.py`).
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from recdsl.ir.module import Equation, Module
 from recdsl.ir.operators.operator import NoAdjointError
 from recdsl.ir.operators.table import OPERATORS
 from recdsl.rewrite.adjoint import values_needed
+from recdsl.rewrite.diagonals import diagonal
+from recdsl.rewrite.fresh import stem_of
 
 Slopes = tuple[Expr, ...]  # the derivatives of one value, by each earlier state
 ZERO = const(0.0)
@@ -37,13 +40,13 @@ class Jacobian:
     entries: tuple[Slopes, ...]
 
 
-def jacobian(module: Module, items: Iterable[Equation], earlier: tuple[Read, ...]) -> Jacobian:
-    """The Jacobian of the values of some reads, in the order of the reads, by these reads.
+def jacobian(module: Module, items: Iterable[Equation], earlier: tuple[Read, ...], diagonals: bool = False) -> Jacobian:
+    """The Jacobian of the values of some reads, in the order of the reads, by these reads; `diagonals`: only those of its blocks.
 
-    Raises NoAdjointError where an operator has no partial derivatives.
+    Raises NoAdjointError where an operator has no partial derivatives, unless only diagonals are wanted.
     """
     given = tuple(items)
-    forward = _Forward(module, earlier, {each.id for each in given})
+    forward = _Forward(module, earlier, {each.id for each in given}, diagonals)
     for equation in given:
         forward.equation(equation)
     entries = tuple(forward.by_value[each.value] for each in earlier)
@@ -69,9 +72,15 @@ class _Forward:
     module: Module
     earlier: tuple[Read, ...]
     inside: set[str]
+    diagonals: bool
     made: dict[str, Equation] = field(default_factory=dict)
     by_value: dict[str, Slopes] = field(default_factory=dict)
     taken: set[str] = field(init=False)
+
+    @property
+    def states(self) -> frozenset[str]:
+        """The dims of the states."""
+        return frozenset(dim for each in self.earlier for dim in each.type.dim_names)
 
     def __post_init__(self) -> None:
         self.taken = {given.name for given in self.module.inputs}
@@ -83,7 +92,7 @@ class _Forward:
         self.made[equation.id] = replace(equation, expr=expr)
         slopes = self._slopes(expr, equation.name, Read(equation.id, equation.type))
         self.by_value[equation.id] = tuple(
-            self._named(slope, f"{_stem(equation.name)}_by_{_stem(read.value)}")
+            self._named(slope, f"{stem_of(equation.name)}_by_{stem_of(read.value)}")
             for slope, read in zip(slopes, self.earlier, strict=True)
         )
 
@@ -106,10 +115,10 @@ class _Forward:
         """A value of the point under a name, with its derivatives."""
         if not isinstance(expr, Apply):
             return expr
-        read = self._named(expr, f"{_stem(name)}_part")
+        read = self._named(expr, f"{stem_of(name)}_part")
         assert isinstance(read, Read)
         slopes = self._slopes(expr, name, read)
-        self.by_value[read.value] = tuple(self._named(each, f"{read.value}_by_{_stem(of.value)}") for each, of in zip(slopes, self.earlier, strict=True))  # fmt: skip
+        self.by_value[read.value] = tuple(self._named(each, f"{read.value}_by_{stem_of(of.value)}") for each, of in zip(slopes, self.earlier, strict=True))  # fmt: skip
         return read
 
     def _named(self, expr: Expr, wish: str) -> Expr:
@@ -149,6 +158,8 @@ class _Forward:
                 return self.by_value[value]
             case Apply(operator="broadcast", operands=(x,)):
                 return self._slopes(x, name, own)
+            case Apply(operator=operator, operands=(x, *_)) if self.diagonals and OPERATORS[operator].partials is None:
+                return tuple(diagonal(expr, own, slope, self.states) for slope in self._slopes(x, name, own))
             case Apply():
                 return self._chained(expr, name, own)
         raise AssertionError(expr)
@@ -165,16 +176,10 @@ class _Forward:
                 continue
             partial = instantiate(formula, node.operands, own)
             if reached > 1:
-                partial = self._named(partial, f"{_stem(name)}_slope")
+                partial = self._named(partial, f"{stem_of(name)}_slope")
             total = tuple(simplified("add", one, simplified("mul", partial, each)) for one, each in zip(total, slopes, strict=True))  # fmt: skip
         return total
 
 
 def _is_zero(expr: Expr) -> bool:
     return isinstance(expr, Const) and expr.value == 0
-
-
-def _stem(name: str) -> str:
-    """A name without its version; the values that the source gives no name are parts."""
-    plain = name.split("~")[0].lstrip("%")
-    return f"part_{plain}" if not plain or plain[0].isdigit() else plain

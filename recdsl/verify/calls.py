@@ -253,7 +253,7 @@ class Calls:
         """Sums over pairs of points: attention and its kin."""
         scene = self.scene
         axis = scene.pick(scene.axes)
-        other = {"t": "s", "i": "m", "j": "l"}[axis]
+        other = {"t": "s", "i": "m", "j": "l", "k": "n"}[axis]
         seen = scene.pick(
             (
                 f"{other} <= {axis}",

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from recdsl.verify.scene import Pending, Scene, Value
 from recdsl.verify.terms import Dims, anchored, term
 
-_DECAYS = ("sigmoid({0})", "exp(-softplus({0}))", "1 - sigmoid({0})", "sigmoid({0}) ^ 0.5", "0.9 * sigmoid({0})")
-_INPUTS = ("tanh({0})", "sin({0})", "0.5 * tanh({0})", "-sigmoid({0})")
+DECAYS = ("sigmoid({0})", "exp(-softplus({0}))", "1 - sigmoid({0})", "sigmoid({0}) ^ 0.5", "0.9 * sigmoid({0})")
+INPUTS = ("tanh({0})", "sin({0})", "0.5 * tanh({0})", "-sigmoid({0})")
 _POSITIVE = ("0.1 + sigmoid({0})", "sigmoid({0}) + 0.2", "0.5 + softplus(tanh({0}))")
-_SHIFTS = ("-softplus({0})", "tanh({0})", "0.5 * sin({0})")
+SHIFTS = ("-softplus({0})", "tanh({0})", "0.5 * sin({0})")
 
 _DIAGONAL = (
     "{a} * {h} + {b}",
@@ -100,7 +100,7 @@ class Draw:
         scene.add(f"{name} = {text}")
         return scene.define(Value(name, found.dims, found.axes)).name
 
-    def vector(self, dim: str, forms: tuple[str, ...] = _INPUTS) -> str:
+    def vector(self, dim: str, forms: tuple[str, ...] = INPUTS) -> str:
         """A bounded value that is sure to have a dim."""
         name = self.name()
         self.scene.add(f"{name} : {dim} = {self.scene.pick(forms).format(f'linear({self.scene.anchor})')}")
@@ -140,7 +140,7 @@ def _elementwise(
     form = scene.pick([each for each in forms if dims or "linear" not in each])
     name = draw.name()
     found = {"h": f"{name}{draw.back}", "h2": f"{name}{draw.far}"}
-    kinds = {"a": _DECAYS, "b": _INPUTS, "s": _SHIFTS, "p": _POSITIVE, "q": _POSITIVE, "r": _POSITIVE}
+    kinds = {"a": DECAYS, "b": INPUTS, "s": SHIFTS, "p": _POSITIVE, "q": _POSITIVE, "r": _POSITIVE}
     found |= {key: draw.coefficient(forms, dims) for key, forms in kinds.items() if f"{{{key}}}" in form}
     if "{w}" in form:
         found["w"] = draw.weight(dims)
@@ -179,13 +179,13 @@ def _finite(draw: Draw) -> None:
     scene = draw.scene
     dims = scene.some_dims(0, 1)
     name, shown = draw.name(), draw.name()
-    given = draw.coefficient(_INPUTS, dims)
+    given = draw.coefficient(INPUTS, dims)
     condition = f"({given} {scene.pick(('<', '>'))} {scene.pick(('0.123', '-0.456'))})"
     form = scene.pick(_FINITE)
     declared = " : " + " ".join((*dims, "bool"))
     scene.add(name + form.format(d=declared, h=f"{name}{draw.back}", c=condition))
     known = name if "{d}" in form else f"{name} == 1"
-    scene.add(f"{shown} : {_shown(dims)} = where({known}, {draw.coefficient(_INPUTS, dims)}, -0.5)")
+    scene.add(f"{shown} : {_shown(dims)} = where({known}, {draw.coefficient(INPUTS, dims)}, -0.5)")
     scene.define(Value(shown, dims, scene.here, small=True))
 
 
@@ -197,7 +197,7 @@ def _coupled(draw: Draw) -> None:
     scene = draw.scene
     dims = scene.some_dims()
     one, other = draw.name(), draw.name()
-    a, b = draw.coefficient(_DECAYS, dims), draw.coefficient(_INPUTS, dims)
+    a, b = draw.coefficient(DECAYS, dims), draw.coefficient(INPUTS, dims)
     h, g = f"{one}{draw.back}", f"{other}{draw.back}"
     first, second = scene.pick((
         (f"{a} * (cos({b}) * {h} - sin({b}) * {g}) + {b}", f"{a} * (sin({b}) * {h} + cos({b}) * {g})"),
@@ -219,7 +219,7 @@ def _dense(draw: Draw) -> None:
     name, weight = draw.name(), scene.weight((row, column)).text
     given = draw.vector(row)
     moved = f"{name}{draw.back}[{row}->{column}]"
-    varying = f"({weight} * {draw.coefficient(_DECAYS, ())})"
+    varying = f"({weight} * {draw.coefficient(DECAYS, ())})"
     matrix = scene.pick((weight, varying))
     text = scene.pick((
         f"sum[{column}](softmax[{column}]({matrix}) * {moved}) / 2 + {given}",
@@ -232,6 +232,30 @@ def _dense(draw: Draw) -> None:
     ))  # fmt: skip
     draw.state(name, (row,), text)
     scene.define(Value(name, (row,), scene.here))
+
+
+def _cell(draw: Draw) -> None:
+    """One state or two behind gates, which maps of all elements decide."""
+    scene = draw.scene
+    dims = scene.some_dims(1, 2)
+    name, gate, inner = (draw.name() for _ in range(3))
+    memory = draw.name() if scene.chance(3) else name
+    given, h = draw.coefficient(INPUTS, dims), f"{name}{draw.back}"
+    draw.state(gate, dims, f"sigmoid(linear({h}) + {given})")
+    text = scene.pick((
+        f"tanh(linear({h}) + {given})",
+        f"tanh({given} + {gate} * linear({h}, bias = no))",
+        f"sin(linear({gate} * {h}) + {given})",
+        f"tanh(linear(tanh(linear({h} -> {' '.join(dims)}))) - {given})",
+    ))  # fmt: skip
+    draw.state(inner, dims, text)
+    draw.state(memory, dims, f"(1 - {gate}) * {inner} + {gate} * {memory}{draw.back}")
+    if memory != name:
+        draw.state(name, dims, f"{gate} * tanh({memory})")
+    if scene.chance(3):
+        draw.start(name, ("0.5", "-0.3"))
+    for each in dict.fromkeys((memory, name)):
+        scene.define(Value(each, dims, scene.here))
 
 
 # ---- states of two sides
@@ -270,8 +294,8 @@ def _read(draw: Draw, name: str, dims: Dims) -> None:
 def _rank_one(draw: Draw) -> None:
     scene = draw.scene
     name, key, value, dims, back = _sides(draw)
-    shared = draw.coefficient(_DECAYS, dims[:-2])
-    decay = scene.pick((shared, draw.vector(dims[-2], _DECAYS), draw.weight(())))
+    shared = draw.coefficient(DECAYS, dims[:-2])
+    decay = scene.pick((shared, draw.vector(dims[-2], DECAYS), draw.weight(())))
     text = scene.pick((
         f"{decay} * {back} + {key} * {value}",
         f"{value} * {key} + {back} * {decay}",
@@ -290,7 +314,7 @@ def _delta(draw: Draw) -> None:
     k = dims[-2]
     rate, decay = (
         draw.coefficient(("sigmoid({0})", "0.5 * sigmoid({0})"), dims[:-2]),
-        draw.coefficient(_DECAYS, dims[:-2]),
+        draw.coefficient(DECAYS, dims[:-2]),
     )
     kept, loss = draw.name(), draw.name()
     form = scene.pick((
@@ -316,6 +340,7 @@ FAMILIES: tuple[Family, ...] = (
     _rank_one,
     _delta,
     _dense,
+    _cell,
     _tropical,
     _clamped,
     _mobius,

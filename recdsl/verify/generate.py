@@ -12,12 +12,13 @@ from hypothesis.strategies import DrawFn, SearchStrategy
 from recdsl.verify.bodies import body, rebind, rebindable
 from recdsl.verify.equations import edge_equation, equation, flag, instance, twins
 from recdsl.verify.families import family
+from recdsl.verify.graphs import graph_family
+from recdsl.verify.grids import grid_family
 from recdsl.verify.recurrences import complex_state, gradient, recurrence, two_results
 from recdsl.verify.scene import EDGE, STATIC, Helper, Limits, Scene, Term, Value
 from recdsl.verify.terms import anchored, term
 
 DOMAINS = ("sequence", "grid", "graph", "pointwise")
-_OVER = {"sequence": " over t", "grid": " over i, j", "graph": " over n in dag", "pointwise": ""}
 _AXES = {"sequence": ("t",), "grid": ("i", "j"), "graph": ("n",), "pointwise": ()}
 _DIMS = ("D", "H", "K")
 
@@ -43,9 +44,11 @@ def _programs(draw: DrawFn, domains: tuple[str, ...], limits: Limits) -> str:
     return "\n\n".join(texts) + "\n"
 
 
-def recurrent_programs(limits: Limits | None = None) -> SearchStrategy[str]:
-    """Texts of programs over a sequence that are made of recurrences alone, each of a class that is drawn."""
-    return _recurrent(limits or Limits(helpers=0))
+def recurrent_programs(limits: Limits | None = None, domain: str = "sequence") -> SearchStrategy[str]:
+    """Texts of programs over a sequence, a grid of two or three axes, or a graph, that are made of recurrences alone, each of a
+    class that is drawn."""
+    own = limits or Limits(helpers=0)
+    return {"sequence": _recurrent, "grid": _recurrent_grid, "graph": _recurrent_graph}[domain](own)
 
 
 @st.composite
@@ -53,12 +56,29 @@ def _recurrent(draw: DrawFn, limits: Limits) -> str:
     return _main(draw, "sequence", limits, (), lambda _: [family]) + "\n"
 
 
+@st.composite
+def _recurrent_grid(draw: DrawFn, limits: Limits) -> str:
+    axes = draw(st.sampled_from((("i", "j"), ("i", "j"), ("i", "j", "k"))))
+    return _main(draw, "grid", limits, (), lambda _: [grid_family], axes) + "\n"
+
+
+@st.composite
+def _recurrent_graph(draw: DrawFn, limits: Limits) -> str:
+    return _main(draw, "graph", limits, (), lambda _: [graph_family]) + "\n"
+
+
 def _main(
-    draw: DrawFn, domain: str, limits: Limits, helpers: tuple[Helper, ...], options: Options | None = None
+    draw: DrawFn,
+    domain: str,
+    limits: Limits,
+    helpers: tuple[Helper, ...],
+    options: Options | None = None,
+    axes: tuple[str, ...] = (),
 ) -> str:
     kind = draw(st.sampled_from(("layer", "model")))
     sizes = {dim: draw(st.integers(1, limits.size)) for dim in _DIMS}
-    scene = Scene(draw, limits, domain, _AXES[domain], (*_DIMS, "M"), "x", helpers=helpers, square=("K", "M"))
+    axes = axes or _AXES[domain]
+    scene = Scene(draw, limits, domain, axes, (*_DIMS, "M"), "x", helpers=helpers, square=("K", "M"))
     scene.rebinds = kind == "model"
     _inputs(scene)
     for _ in range(draw(st.integers(1, limits.statements))):
@@ -70,8 +90,14 @@ def _main(
     ]
     parameters += ["M = K"] if "M" in _words(text) else []
     parameters += ["V = 3"] if "V" in _words(text) else []
-    over = _OVER[domain] + (" reversed" if domain == "graph" and scene.chance(4) else "")
+    over = _over(domain, axes) + (" reversed" if domain == "graph" and scene.chance(4) else "")
     return f"{kind} main({', '.join(parameters)}){over}:\n{text}"
+
+
+def _over(domain: str, axes: tuple[str, ...]) -> str:
+    if domain == "pointwise":
+        return ""
+    return f" over {', '.join(axes)}" + (" in dag" if domain == "graph" else "")
 
 
 def _words(text: str) -> set[str]:
@@ -168,5 +194,5 @@ def _helper(draw: DrawFn, name: str, domain: str, limits: Limits) -> tuple[str, 
     result = anchored(scene, term(scene, dims, 2, expected=dims))
     scene.add(f"out y : {dims[0]} = {result.text}")
     text = scene.block.text()
-    header = f"layer {name}(A, B = 2){_OVER[inside]}:"
+    header = f"layer {name}(A, B = 2){_over(inside, _AXES[inside])}:"
     return f"{header}\n{text}", Helper(name, pointwise, keeps)

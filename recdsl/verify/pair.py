@@ -12,9 +12,11 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from recdsl import api
+from recdsl import api, pipeline
 from recdsl.emit.names import state_dict_path
 from recdsl.ir.module import Program
+from recdsl.loader import passing_class
+from recdsl.pipeline import Checked
 from recdsl.reference import Reference
 from recdsl.settings import Setting
 from recdsl.verify.schedules import schedules_of
@@ -45,7 +47,10 @@ class Subject:
     schedule: str = "auto"
 
     def program(self) -> Program:
-        return api.check(self.source, layer=self.layer, settings=self.settings).program
+        return self.checked().program
+
+    def checked(self) -> Checked:
+        return api.check(self.source, layer=self.layer, settings=self.settings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +83,11 @@ def make_pairs(
 ) -> list[Pair]:
     """Compile a program with small sizes, in float64, under each of some schedules, by default every valid one; all get the same
     weights, as does the reference. Raises `RecdslError`."""
-    program = subject.program()
+    checked = subject.checked()
+    program = checked.program
     chosen = choose_sizes(program, sizes)
     names = schedules_of(program) if schedules is None else tuple(schedules)
-    modules = [_compiled(subject, name, chosen) for name in names]
+    modules = [_compiled(checked, subject.target, name, chosen) for name in names]
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         with torch.no_grad():
@@ -94,10 +100,8 @@ def make_pairs(
     return [Pair(name, program, chosen, each, reference) for name, each in zip(names, modules, strict=True)]
 
 
-def _compiled(subject: Subject, schedule: str, sizes: Sizes) -> nn.Module:
-    made = api.compile(
-        subject.source, subject.target, layer=subject.layer, settings=subject.settings, schedule=schedule
-    )
+def _compiled(checked: Checked, target: str, schedule: str, sizes: Sizes) -> nn.Module:
+    made = passing_class(pipeline.compile_checked(checked, target, schedule=schedule))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         return made(**sizes).double().eval()

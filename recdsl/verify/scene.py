@@ -151,6 +151,9 @@ class Scene:
         """Different dims in any order."""
         return tuple(self.draw(st.lists(st.sampled_from(self.dims), min_size=least, max_size=most, unique=True)))
 
+    def shuffled(self, parts: Sequence[T]) -> list[T]:
+        return self.draw(st.permutations(parts))
+
     def subset(self, dims: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(dim for dim in dims if self.draw(st.booleans()))
 

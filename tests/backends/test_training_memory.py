@@ -1,4 +1,4 @@
-"""What autograd keeps for the backward pass grows with what is computed at each point, not with the states at each point."""
+"""What autograd keeps for the backward pass grows with what goes in and out at each point, not with the states at each point."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ PROGRAMS = {
     "rank_one, gated": "  S : N D = sigmoid(k) * S[t-1] + k * v\n  out y : D = sum[N](q * S)\n",
     "delta": "  S : N D = S[t-1] + k * (v - sum[N](k * S[t-1])) / 64\n  out y : D = sum[N](q * S)\n",
     "folded": "  S : N D = exp(-softplus(k) * v ^ 2) * S[t-1] + k * v\n  out y : D = sum[N](q * S)\n",
+    "sequential": "  S : N D = tanh(S[t-1] + k * v) + 0.1 * sum[N](q * S[t-1])\n  out y : D = sum[N](q * S)\n",
 }
+WHOLE = {"whole": "  S : N D = tanh(S[t-1] + k * v)\n  out S\n"}
 
 
 def kept(program: str, length: int, schedule: str) -> int:
@@ -28,7 +30,7 @@ def kept(program: str, length: int, schedule: str) -> int:
         return x
 
     torch.manual_seed(0)
-    module = recdsl.compile(HEAD + PROGRAMS[program], schedule=schedule)(D=64)
+    module = recdsl.compile(HEAD + (PROGRAMS | WHOLE)[program], schedule=schedule)(D=64)
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda x: x):
         loss = module(torch.randn(1, length, 64)).square().sum()
     loss.backward()
@@ -45,6 +47,11 @@ def test_states_are_not_kept(program: str) -> None:
     assert growth(program) < 0.25
 
 
-def test_the_loop_keeps_them() -> None:
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_step_by_step_they_are_kept_between_segments(program: str) -> None:
+    assert growth(program, "sequential") < 0.5
+
+
+def test_states_that_are_wanted_at_every_point_are_kept() -> None:
     """That the count sees what it should."""
-    assert growth("folded", "sequential") > 1
+    assert growth("whole", "sequential") > 1

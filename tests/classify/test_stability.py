@@ -30,6 +30,8 @@ def of_spec(name: str) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("equations", "said"),
     [
+        ("a = x / (1 + sum[D](abs(x)))\nh = a * h[t-1] + x\nout h", "proved: a in [-1, 1]"),
+        ("a = x / (1 + sum[D](x))\nh = a * h[t-1] + x\nout h", "a can exceed 1: it lies in (-inf, inf)"),
         ("a = sigmoid(x)\nh = a * h[t-1] + x\nout h", "proved: a in (0, 1)"),
         ("h = 0.5 * h[t-1] + x\nout h", "proved: the coefficient is 0.5"),
         ("h = h[t-1] + x\nout h", "proved: the coefficient is 1"),
@@ -60,23 +62,78 @@ def test_sums_of_coefficients_into_a_state() -> None:
 
 def test_sums_of_coefficients_out_of_a_state() -> None:
     shared = "a, b = sigmoid(x)\nr = a * b * (r[j-1] + s[i-1]) + x\ns = a * (1 - b) * (r[j-1] + s[i-1])\nout r + s"
-    assert stable(shared, "i, j").startswith("proved: |a * b| + |a * (1 - b)| in ")
+    assert stable(shared, "i, j").startswith(
+        "proved: what leaves a state adds up to 1 at most: |a * b| + |a * (1 - b)| in "
+    )
 
 
 def test_image_modes() -> None:
+    from_others = "one path at most comes from a state of another recurrence, with"
     assert of_spec("plstm") == {
         "x": "bounded: it ends, turns at most: depth",
-        "R, Dn": "proved: |alpha * gamma| + |gamma * (1 - alpha)| in [0, 1)",
+        "R, Dn": "proved: what leaves a state adds up to 1 at most: |alpha * gamma| + |gamma * (1 - alpha)| in [0, 1)",
         "Dn": "proved: t_dd in (-1, 1)",
-        "R": "proved: t_rr in (-1, 1)",
+        "R": f"proved: t_rr in (-1, 1); {from_others} t_dr in (-1, 1)",
     }
+    right = recdsl.explain(SPECS / "plstm_d.rdl", settings={"left": False}).recurrences
+    assert {each.states: each.stable for each in right} == {
+        ("R",): "proved: t_rr in (-1, 1)",
+        ("Dn",): f"proved: t_dd in (-1, 1); {from_others} turn in (-1, 1)",
+    }
+
+
+def test_the_sign_on_which_a_bound_depends() -> None:
+    text = "|alpha * gamma| + |1 - alpha * gamma| can exceed 1: it lies in (1, 3) where gamma < 0"
+    assert of_spec("plstm_p_code") == {"R, Dn": f"{text}; it is at most 1 where gamma >= 0"}
+    (found,) = recdsl.explain(SPECS / "plstm_p_code.rdl").recurrences
+    assert found.to_json()["stable"] == found.stable
+    assert found.unstable is not None
+    turned = "a = sigmoid(x)\nb = tanh(x)\nr = -(a * b) * (r[j-1] + s[i-1]) + x\ns = (1 + a * b) * (r[j-1] + s[i-1])\nout r + s"
+    assert stable(turned, "i, j").endswith("where b > 0; it is at most 1 where b <= 0")
+
+
+def test_one_path_through_several_states() -> None:
+    zero = "a, b, c = tanh(x)\nr = a * r[j-1] + c * s[i-1] + x\ns = b * s[i-1] + {} * (c - c) * r[j-1]\nout r + s"
+    assert stable(zero.format(1), "i, j") == (
+        "proved: one path at most leads from a state to a later one: a in (-1, 1); c in (-1, 1); b in (-1, 1)"
+    )
+    both = "a, b, c = tanh(x)\nr = a * r[j-1] + c * s[i-1] + x\ns = b * s[i-1] + c * r[j-1]\nout r + s"
+    assert stable(both, "i, j") == "|a| + |c| can exceed 1: it lies in [0, 2)"
+
+
+def test_states_of_other_recurrences() -> None:
+    """Only elementwise ones along one path, with a coefficient of 1 at most."""
+    text = "a, b = tanh(x)\ns = b * s[i-1] + x\nr = a * r[{axis}-1] + {read} + x\nout r"
+    found = {}
+    for axis, read in (("j", "s[i-1]"), ("j", "2 * s[i-1]"), ("i", "s[i-1]"), ("j", "s + tanh(s)"), ("j", "s * s")):
+        found[axis, read] = next(
+            each.stable for each in reports(text.format(axis=axis, read=read), "i, j") if each.states == ("r",)
+        )
+    said = "proved: a in (-1, 1)"
+    assert found.pop(("j", "s[i-1]")) == f"{said}; one path at most comes from a state of another recurrence, with 1"
+    assert set(found.values()) == {said}
 
 
 def test_edges_of_a_graph() -> None:
     free = "h = x + sum[pred](sigmoid(x[pred]) * h[pred])\nout h"
-    assert stable(free, "n in dag") == "the sum of sigmoid(x[pred]) over the edges that come in can exceed 1: each lies in (0, 1)"  # fmt: skip
+    more = "can exceed 1: each lies in (0, 1); it is stable where one path at most leads from a state to a later one"
+    assert stable(free, "n in dag") == f"the sum of sigmoid(x[pred]) over the edges that come in {more}"
+    large = "h = x + sum[pred](exp(x[pred]) * h[pred])\nout h"
+    assert stable(large, "n in dag").endswith("can exceed 1: each lies in (0, inf)")
     shared = "h = x + sum[pred](softmax[pred](x[pred]) * h[pred])\nout h"
-    assert stable(shared, "n in dag") == "proved: the coefficients of the edges that come in add up to 1 at most"
+    divided = "total = {} + sum[pred](abs(x[pred]))\nh = x + sum[pred]({} * x[pred] / total * h[pred])\nout h"
+    for each in (shared, divided.format(0.5, 1), divided.format("exp(x)", "tanh(x)")):
+        assert stable(each, "n in dag") == "proved: the coefficients of the edges that come in add up to 1 at most"
+    behind = "total = sum[pred](abs(x[pred])) + {}\nh = x + sum[pred](x[pred] / total * h[pred])\nout h"
+    assert stable(behind.format(1), "n in dag").startswith("proved")
+    for each in (behind.format(-1), divided.format(-0.5, 1), divided.format(0.5, 2), divided.format(0.5, "x[pred]")):
+        assert not stable(each, "n in dag").startswith("proved")
+
+
+def test_a_share_over_edges_is_one_only_among_them() -> None:
+    """Where none comes in, the sum is 0 and the quotient as large as it likes."""
+    text = "edge g = x\nedge a = g / (0.5 + sum[pred](abs(g)))\nedge C = x + sum[pred](a[pred] * C[pred])\nout sum[pred](C[pred])"
+    assert stable(text, "n in dag").endswith("can exceed 1: each lies in (-inf, inf)")
 
 
 def test_corrections_of_rank_one() -> None:
@@ -97,6 +154,26 @@ def test_intervals_that_no_step_leaves() -> None:
     assert of_spec("lstm") == {"c, h": "unknown: no bound of c is known; h in (-1, 1)"}
     started = "h : D = where(h[t-1] > 1, 0, 0.5) * abs(h[t-1])\ninit h = 3\nout h + x"
     assert stable(started) == "bounded: h in [0, 3]"
+
+
+@pytest.mark.parametrize("most", ["max", "logaddexp"])
+def test_exponentials_below_a_running_maximum(most: str) -> None:
+    """What a maximum, or a sum of exponentials, is taken of lies below it, also through a maximum of maxima."""
+    stabilised = f"m = {most}(m[t-1] + x, 2 * x)\nh = exp(m[t-1] + x - m) * h[t-1] + exp(2 * x - m)\nout h"
+    _, found = reports(stabilised)
+    assert found.stable == "proved: exp(m[t-1] + x - m) in (0, 1]"
+    assert not found.remarks
+    _, found = reports(f"m = {most}({most}(m[t-1], x), 2 * x)\nh = exp(x - m) * h[t-1] + exp(m[t-1] - m)\nout h")
+    assert found.stable == "proved: exp(x - m) in (0, 1]"
+    assert not found.remarks
+
+
+def test_exponentials_above_a_running_minimum() -> None:
+    _, found = reports("m = min(m[t-1] + x, 2 * x)\nh = exp(m[t-1] + x - m) * h[t-1]\nout h")
+    assert found.stable == "exp(m[t-1] + x - m) can exceed 1: it lies in (0, inf)"
+    for exponent in ("m - 2 * x", "m + 2 * x"):
+        _, found = reports(f"m = max(m[t-1] + x, 2 * x)\nh = exp({exponent}) * h[t-1]\nout h")
+        assert found.stable.startswith(f"exp({exponent}) can exceed 1")
 
 
 def test_the_place_in_the_way() -> None:

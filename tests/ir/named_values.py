@@ -232,6 +232,10 @@ def _moved(expr: Apply, operands: list[Named], attributes: dict[str, Attribute])
             return Named(x.tensor.flip([x.names.index(name) for name in names(attributes["names"])]), x.names)
         case "broadcast":
             return Named(x.spread(expr.type), result)
+        case "diagonal":
+            last = (text(attributes["kept"]), text(attributes["taken"]))
+            kept = tuple(name for name in x.names if name not in last)
+            return Named(x.to((*kept, *last)).diagonal(dim1=-2, dim2=-1), (*kept, last[0]))
         case "inverse":
             last = (text(attributes["rows"]), text(attributes["columns"]))
             kept = tuple(name for name in x.names if name not in last)

@@ -174,6 +174,10 @@ GOOD: dict[str, tuple[Good, ...]] = {
     "avgpool": (Good(("A over i j",), "A over i=i/2 j=j/2", {"axes": ("i", "j"), "window": two}),),
     "upsample": (Good(("A over i j",), "A over i=i*2 j=j*2", {"axes": ("i", "j"), "factor": two}),),
     "broadcast": (Good(("A over t",), "B C A over t", {"dims": (dim("B"), dim("C"))}),),
+    "diagonal": (
+        Good(("A N M=N",), "A N", {"kept": "N", "taken": "M"}),
+        Good(("M=N N A over t",), "N A over t", {"kept": "N", "taken": "M"}),
+    ),
     "inverse": (Good(("A N M=N",), "A N M=N", {"rows": "N", "columns": "M"}),),
     "noise": (Good(("A",), "A B over t", {"dims": (dim("B"),), "axes": ("t",)}),),
     "normal": (Good(("scalar", "int"), "scalar"),),
@@ -250,6 +254,10 @@ BAD: dict[str, tuple[Bad, ...]] = {
     **{name: (Bad(("A",), "vary along i", {"axes": ("i",), "window": two}, 0),) for name in ("maxpool", "avgpool")},
     "upsample": (Bad(("A",), "vary along i", {"axes": ("i",), "factor": two}, 0),),
     "broadcast": (Bad(("A",), "the value has A already", {"dims": (dim("A"),)}, 0),),
+    "diagonal": (
+        Bad(("N A",), "A has the size", {"kept": "N", "taken": "A"}, 0),
+        Bad(("N",), "the value has no M", {"kept": "N", "taken": "M"}, 0),
+    ),
     "inverse": (Bad(("N A",), "only a square matrix", {"rows": "N", "columns": "A"}, 0),),
     "noise": (Bad(("bool",), "a truth value", {"dims": (), "axes": ()}, 0),),
     "normal": (Bad(("A", "scalar"), "plain numbers", index=0),),

@@ -93,6 +93,7 @@ def test_bounds_that_analyses_rely_on() -> None:
     assert bound("exp", bound("neg", iv.POSITIVE)) == iv.opened(0, 1)
     assert bound("pow", iv.opened(0, 1), iv.point(1 / 16)) == iv.opened(0, 1)
     assert bound("pow", iv.REAL, iv.point(2)) == iv.NOT_NEGATIVE
+    assert 0 in bound("pow", Interval(0, 1, False, True), iv.POSITIVE)
     assert bound("sub", iv.point(1), iv.opened(0, 1)) == iv.opened(0, 1)
     assert bound("mul", iv.opened(0, 1), iv.opened(0, 1)) == iv.opened(0, 1)
     assert bound("mul", iv.point(0.5), iv.opened(0, 1)) == iv.opened(0, 0.5)

@@ -12,9 +12,9 @@ def plan(source: str, schedule: str = "auto") -> ModulePlan:
     return lower(pipeline.check(pipeline.load(source)).program, schedule).entry
 
 
-def algorithms(source: str) -> set[str]:
+def algorithms(source: str, schedule: str = "auto") -> set[str]:
     """The algorithms of all recurrences of a program."""
-    return {stage.algorithm for stage in plan(source).stages if isinstance(stage, Recurrence)}
+    return {stage.algorithm for stage in plan(source, schedule).stages if isinstance(stage, Recurrence)}
 
 
 def agrees(source: str, algorithm: str) -> None:

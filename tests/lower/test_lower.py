@@ -36,7 +36,7 @@ def test_outer_products_stay_inside() -> None:
         "layer a(D, K, V) over t:\n  in x : D\n  k : K = linear(x)\n  v : V = linear(x)\n"
         "  S : K V = 0.9 * S[t-1] + k * v\n  out sum[K](S)\n"
     )
-    assert stages(found) == ["k", "v", ("S",), "out"]
+    assert stages(found) == ["k", "v", ("S", "out")]
 
 
 def test_equal_expressions_leave_once() -> None:

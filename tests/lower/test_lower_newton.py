@@ -189,7 +189,7 @@ def test_entries_without_a_derivative_are_zero() -> None:
 REFUSED = {
     "R512": "layer a(D) over t:\n  in x : D\n  h = tanh(linear(h[t-1]) + x)\n  out h\n",
     "R514": "layer a(D) over t:\n  in x : D\n  h = tanh(h[t-1] + h[t-2]) + x\n  out h\n",
-    "R520": "layer a(D) over i, j:\n  in x : D\n  h = tanh(h[i-1, j] + x)\n  out h\n",
+    "R520": "layer a(D) over i, j:\n  in x : D\n  h = tanh(h[i-1, j-1] + x)\n  out h\n",
     "R523": "layer a(D) over t:\n  in x : D\n  a = tanh(e[t-1] + x)\n  b = a[t-1] * x\n  c = b[t-1] * x\n  d = c[t-1] * x\n  e = d[t-1] * x\n"
     "  out e\n",
     "R527": "layer a(D) over t:\n  in x : D\n  odd = odd[t-1] != (x > 0)\n  out where(odd, x, -x)\n",

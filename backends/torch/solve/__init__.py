@@ -16,11 +16,17 @@ from recdsl.backends.torch.solve import (
     diagonal,
     folded,
     fourier,
+    gated_product,
+    grid,
+    levels,
+    line_graph,
     mobius,
     powers,
+    quasi_newton,
     rank_one,
     semiring,
     stepwise,
+    wavewise,
 )
 
 from recdsl.lower.plan import Recurrence
@@ -33,12 +39,20 @@ PRINTERS: dict[str, Callable[[Scope, Recurrence], None]] = {
     "diagonal": diagonal.statement,
     "folded": folded.statement,
     "fourier": fourier.statement,
+    "gated_product": gated_product.statement,
+    "levels": levels.statement,
+    "line_graph": line_graph.statement,
     "newton": stepwise.newton,
     "mobius": mobius.statement,
     "powers": powers.statement,
+    "quasi_newton": quasi_newton.statement,
     "rank_one": rank_one.statement,
     "stepwise": stepwise.stepwise,
     "semiring": semiring.statement,
+    "wavefront": grid.wavefront,
+    "rows": grid.rows,
+    "divide": grid.divide,
+    "wavewise": wavewise.statement,
 }
 
 

@@ -19,7 +19,7 @@ def statement(scope: Scope, stage: Recurrence) -> None:
     if any(name == "transition" for name, _ in stage.solve.roles):
         dense = Dense(scope, stage)
         transition = dense.transition((BATCH, dense.axis))
-        dense.print("block", [transition], [dense.breaks()])
+        dense.print("block", [transition], dense.breaks())
     else:
         _Coupled(scope, stage).statement()
 
@@ -30,8 +30,7 @@ class _Coupled(Solving):
 
     @property
     def entries(self) -> list[tuple[str, int]]:
-        reach = dict(self.stage.reach)
-        return [(state, lag) for state in self.solve.states for lag in range(1, reach[state] + 1)]
+        return [(state, lag) for state in self.solve.states for lag in range(1, self.reach(state) + 1)]
 
     def statement(self) -> None:
         entries = self.entries
@@ -45,8 +44,8 @@ class _Coupled(Solving):
         first = ", ".join(self._first(firsts, *each) for each in entries)
         wish = "_".join(dict.fromkeys(state.split("~")[0].lstrip("%") for state in self.solve.states))
         name = self.scope.names.new(f"{wish}_points")
-        call = [stacked, f"torch.stack(({given}), -1)", f"torch.stack(({first}), -1)", self.breaks()]
-        self.scope.line(f"{name} = block({', '.join([*call, *(['back=True'] if self.back else [])])})")
+        call = [stacked, f"torch.stack(({given}), -1)", f"torch.stack(({first}), -1)"]
+        self.scope.line(f"{name} = block({', '.join([*call, *self.breaks(), *self.direction()])})")
         for state in self.solve.states:
             whole = self.named(state, f"{name}[..., {entries.index((state, 1))}]")
             self.finish(state, whole, firsts[state])

@@ -23,8 +23,8 @@ class Family(Solving):
         return name
 
     def start_text(self) -> Text | None:
-        """What a document starts from; None for zero."""
-        text = outside_text(Printer(self.scope), self.state_read(self.state))
+        """What a document starts from; None for zero, and without documents."""
+        text = outside_text(Printer(self.scope), self.state_read(self.state)) if self.documents else None
         return None if text is None or text.code in ("0", "0.0", "False") else text
 
     def start(self, order: Sequence[str], moved: dict[str, str] | None = None) -> str | None:
@@ -37,12 +37,11 @@ class Family(Solving):
 
     def restart(self, fresh: Sequence[tuple[str, str]]) -> None:
         """Replace parts of the maps where a document begins, if one does: pairs of a local and what it is there."""
-        offset = self.solve.offset
-        self.scope.line(f"if steps.breaks({offset}) is not None:")
-        for name, code in fresh:
-            self.scope.line(f"    {name} = steps.restart({offset}, {name}, {code})")
+        for breaks in self.breaks():
+            self.scope.line(f"if {breaks} is not None:")
+            for name, code in fresh:
+                self.scope.line(f"    {name} = steps.restart({self.solve.offset}, {name}, {code})")
 
     def call(self, helper: str, arguments: Sequence[str], options: Sequence[str] = ()) -> str:
         """The call of a helper."""
-        back = ("back=True",) if self.back else ()
-        return f"{self.scope.help(helper)}({', '.join([*arguments, *options, *back])})"
+        return f"{self.scope.help(helper)}({', '.join([*arguments, *options, *self.direction()])})"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from recdsl.backends.torch.expressions import Printer
 from recdsl.backends.torch.layout import permuted
@@ -16,7 +16,7 @@ from recdsl.emit.names import safe_local
 from recdsl.emit.precedence import ATOM, BATCH, SUM, Text
 from recdsl.ir.expr import Expr, Read, walk
 from recdsl.ir.module import Equation
-from recdsl.ir.types import ValueType
+from recdsl.ir.types import Dim, ValueType
 from recdsl.lower.plan import Recurrence, Solve
 
 
@@ -39,7 +39,8 @@ class Solving:
 
     @property
     def axis(self) -> str:
-        return self.scope.module.axes[0]
+        """The axis along which the recurrence runs: the only one that its schedule moves along."""
+        return next(axis for axis, step in zip(self.scope.module.axes, self.stage.vector, strict=True) if step)
 
     @property
     def back(self) -> bool:
@@ -49,8 +50,15 @@ class Solving:
     def state(self) -> str:
         return self.solve.states[0]
 
+    @property
+    def documents(self) -> bool:
+        """Whether `steps` says which points belong together, as it does in sequences."""
+        return self.scope.steps
+
     def type_of(self, value: str) -> ValueType:
-        return self.scope.module.type_of(value)
+        """The type of a value of the recurrence, with every other axis of a grid as one of its dims: each of their points has a
+        recurrence of its own."""
+        return along(self.scope.module.type_of(value), self.axis)
 
     # ---- coefficients
 
@@ -130,12 +138,23 @@ class Solving:
         return reach if self.back else max(reach, dict(self.scope.owner.plan.traits.histories).get(value, 0))
 
     def outside(self, read: Read) -> str | None:
-        """What a read finds before a document, lined up with the state; None for zero."""
-        return outside(Printer(self.scope), read)
+        """What a read finds before a document, lined up with the state; None for zero, and without documents."""
+        return outside(Printer(self.scope), read) if self.documents else None
 
-    def breaks(self) -> str:
-        """Where the point that is read belongs to another document: bool [batch, T], or None."""
-        return f"steps.breaks({self.solve.offset})"
+    def breaks(self) -> list[str]:
+        """An argument that says where the point that is read belongs to another document: bool [batch, T], or None. No argument
+        without documents."""
+        return [f"steps.breaks({self.solve.offset})"] if self.documents else []
+
+    def direction(self) -> list[str]:
+        """The last argument of a recurrence that runs from the end."""
+        return ["back=True"] if self.back else []
+
+    def cut(self, code: str, behind: float) -> str:
+        """A coefficient with what it is behind the end of a row; in a grid every row is whole."""
+        if not self.documents:
+            return code
+        return f"steps.cut({code}{'' if behind == 0 else f', {behind:g}'})"
 
     def state_read(self, value: str) -> Read:
         """The read of an earlier state as the recurrence has it."""
@@ -187,6 +206,12 @@ class Solving:
             if equation.id not in own
             for each in walk(equation.expr)
         )
+
+
+def along(type: ValueType, axis: str) -> ValueType:
+    """The type with all axes but one as its first dims."""
+    others = tuple(Dim(each.name, each.length) for each in type.axes if each.name != axis)
+    return replace(type, axes=tuple(each for each in type.axes if each.name == axis), dims=(*others, *type.dims))
 
 
 def unsqueezed(text: Text, order: Sequence[str]) -> str:

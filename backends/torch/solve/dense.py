@@ -49,7 +49,7 @@ class Dense(Solving):
         if len(rows) > 1:
             given, inward = (f"{each}.flatten({-len(rows)})" for each in (given, inward))
         self.scope.help(helper)
-        arguments = [*before, given, inward, *behind, *(["back=True"] if self.back else [])]
+        arguments = [*before, given, inward, *behind, *self.direction()]
         code = f"{helper}({', '.join(arguments)})"
         if len(rows) > 1:
             sizes = [self.scope.whole(type.dim(name).size).code for name in rows]

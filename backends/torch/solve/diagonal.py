@@ -18,7 +18,7 @@ def statement(scope: Scope, stage: Recurrence) -> None:
     if start is not None:
         given = f"steps.restart({solving.solve.offset}, {given}, {decay} * {start} + {given})"
     scope.help("diagonal")
-    call = [decay, given, first, solving.breaks(), *(["back=True"] if solving.back else [])]
+    call = [decay, given, first, *solving.breaks(), *solving.direction()]
     if far == 1:
         name = solving.named(state, f"diagonal({', '.join(call)})")
     else:

@@ -49,8 +49,11 @@ class _Folded:
     def __post_init__(self) -> None:
         self.inner = self.scope.inner(frozenset())
         self.inner.values, self.inner.reads, self.inner.positions, self.inner.steps = {}, {}, {}, False
-        self.inner.names = Names(LOCALS | HELPERS | {safe_local(self.around.axis)})
+        self.inner.names = Names(LOCALS | HELPERS | {safe_local(axis) for axis in self.scope.module.axes})
         self.first = self.inner.names.new(safe_local(base_name(self.around.state)))
+        self.inner.leading = self.around.axis
+        others = (axis for axis in self.scope.module.axes if axis != self.around.axis)
+        self.inner.lengths |= {axis: f"{self.first}.shape[{place}]" for place, axis in enumerate(others, 1)}
         self.inner.batch = f"{self.first}.shape[0]"
         self.inner.like = self.first if self.around.type_of(self.around.state).kind == "real" else None
 
@@ -71,7 +74,7 @@ class _Folded:
         sums = [each for each in items if isinstance(each, Equation) and each.id != around.state]
         exprs = [self._known(each.expr) for each in sums]
         start = self._start()
-        breaks = self._mask("breaks", around.breaks())
+        breaks = [self._mask("breaks", each) for each in around.breaks()]
         behind = self._mask("behind", "steps.behind()") if self.kept else None
         whole = self._states(self._coefficient(decay), self._coefficient(given), start, breaks, behind)
         self._before(exprs, whole, start, breaks)
@@ -125,7 +128,9 @@ class _Folded:
         return name
 
     def _start(self) -> Text | None:
-        """What stands before a document, lined up with the state; None for zero."""
+        """What stands before a document, lined up with the state; None for zero, and without documents."""
+        if not self.around.documents:
+            return None
         text = outside_text(Printer(self.scope), self.around.state_read(self.around.state))
         return None if text is None else self.inner.values[self._given("start", text)]
 
@@ -138,15 +143,16 @@ class _Folded:
         text = printer.cast(printer.tensor(printer.text(expr), type.kind), type.kind)
         return unsqueezed(text, self.inner.labels(type))
 
-    def _states(self, decay: str, given: str, start: Text | None, breaks: str, behind: str | None) -> str:
-        inner, back = self.inner, ", back=True" if self.around.back else ""
+    def _states(self, decay: str, given: str, start: Text | None, breaks: list[str], behind: str | None) -> str:
+        inner = self.inner
         if start is not None or behind is not None:
             decay, given = self._named("decay", decay), self._named("given", given)
         if start is not None:
-            inner.line(f"{given} = folded_put({given}, {breaks}, {decay} * {self._lined(start)} + {given})")
+            inner.line(f"{given} = folded_put({given}, {breaks[0]}, {decay} * {self._lined(start)} + {given})")
         if behind is not None:
             inner.line(f"{decay}, {given} = folded_put({decay}, {behind}, 1.0), folded_put({given}, {behind}, 0.0)")
-        return self._named(f"{self.first}_all", f"diagonal({decay}, {given}, {self.first}, {breaks}{back})")
+        call = [decay, given, self.first, *breaks, *self.around.direction()]
+        return self._named(f"{self.first}_all", f"diagonal({', '.join(call)})")
 
     def _named(self, wish: str, code: str) -> str:
         name = self.inner.names.new(wish)
@@ -158,7 +164,7 @@ class _Folded:
             return start.at(PRODUCT + 1)
         return unsqueezed(start, self.inner.labels(self.around.type_of(self.around.state)))
 
-    def _before(self, exprs: list[Expr], whole: str, start: Text | None, breaks: str) -> None:
+    def _before(self, exprs: list[Expr], whole: str, start: Text | None, breaks: list[str]) -> None:
         """Names for the states after and before each point, as far as they are read."""
         type, state = self.around.type_of(self.around.state), self.around.state
         self.inner.values[state] = Text(whole, self.inner.labels(type), type.kind)
@@ -167,7 +173,9 @@ class _Folded:
             back = ", back=True" if self.around.back else ""
             code = f"folded_before({whole}, {self.first}{back})"
             fresh = "0.0" if start is None else self._lined(start)
-            name = self._named(f"{self.first}_before", f"folded_put({code}, {breaks}, {fresh})")
+            for mask in breaks:
+                code = f"folded_put({code}, {mask}, {fresh})"
+            name = self._named(f"{self.first}_before", code)
             self.inner.reads[self.inner.read_key(read)] = Text(name, self.inner.labels(type), type.kind)
 
     def _sum(self, equation: Equation, expr: Expr) -> str:
@@ -193,7 +201,7 @@ class _Folded:
             first,
             tuple_code(moving),
             tuple_code(fixed) if fixed else "()",
-            *(["back=True"] if self.around.back else []),
+            *self.around.direction(),
         ]
         scope.line(f"{', '.join([*names, last])} = folded({', '.join(call)})")
         if self.kept:
@@ -201,5 +209,5 @@ class _Folded:
         for name, each in zip(names, sums, strict=True):
             if each.type.kind == "real":
                 scope.line(f"{name} = {name}.to({scope.dtype})")
-            scope.values[each.id] = Text(name, scope.labels(each.type), each.type.kind)
+            scope.values[each.id] = Text(name, self.inner.labels(each.type), each.type.kind)
             remember(scope, each.id)

@@ -21,11 +21,12 @@ def statement(scope: Scope, stage: Recurrence) -> None:
     if start is not None:
         restarted = f"steps.restart({solving.solve.offset}, {given}, {decay} * {start} + {given})"
     scope.help("fourier")
-    scope.help("diagonal")
-    breaks = scope.names.new("breaks")
-    scope.line(f"{breaks} = {solving.breaks()}")
-    back = ", back=True" if solving.back else ""
+    back = "".join(f", {each}" for each in solving.direction())
     constant = unsqueezed(solving.tensor(solving.solve.role("decay")), type.dim_names)
     call = f"fourier({constant}, {given}, {first}{back})"
-    scan = f"diagonal({decay}, {restarted}, {first}, {breaks}{back})"
-    solving.finish(state, solving.named(state, f"{call} if {breaks} is None else {scan}"), first)
+    for argument in solving.breaks():
+        scope.help("diagonal")
+        breaks = scope.names.new("breaks")
+        scope.line(f"{breaks} = {argument}")
+        call += f" if {breaks} is None else diagonal({decay}, {restarted}, {first}, {breaks}{back})"
+    solving.finish(state, solving.named(state, call), first)

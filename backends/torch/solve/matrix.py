@@ -33,9 +33,7 @@ class Matrix(Solving):
         """A coefficient [batch, T, rest..., dims as one]; `behind` is what it is behind the end of a row."""
         order = (BATCH, self.axis, *self.rest, *dims)
         code = self.spread(expr, order, self.state_type)
-        if behind is not None:
-            code = f"steps.cut({code}{'' if behind == 0 else f', {behind:g}'})"
-        return folded(code, len(dims))
+        return folded(code if behind is None else self.cut(code, behind), len(dims))
 
     def logarithm(self, behind: str, dims: Sequence[str]) -> str:
         """The logarithm of the decay on one side, from the role `log_decay` or `gate` with `behind` its name."""
@@ -84,8 +82,8 @@ class Matrix(Solving):
         breaks = self.breaks()
         if self.back:
             flipped = scope.help("flipped")
-            arguments, breaks = [f"*{flipped}({', '.join(arguments)})"], f"*{flipped}({breaks})"
-        call = f"{helper}({', '.join([*arguments, self.inwards(first), before, breaks])})"
+            arguments, breaks = [f"*{flipped}({', '.join(arguments)})"], [f"*{flipped}({each})" for each in breaks]
+        call = f"{helper}({', '.join([*arguments, self.inwards(first), before, *breaks])})"
         kept = [each for each in solve.states if scope.stateful and each in dict(scope.owner.plan.traits.histories)]
         scope.line(f"{read}, {last if kept else '_'} = {call}")
         for state in kept:

@@ -20,6 +20,6 @@ def statement(scope: Scope, stage: Recurrence) -> None:
     fresh = [] if start is None else [(b, f"{a} * {start} + {b}"), (d, f"{c} * {start} + {d}")]
     family.restart([*fresh, (a, "0.0"), (c, "0.0")])
     # Behind the end of a row nothing changes, so that no division by zero there comes back as a gradient.
-    kept = [f"steps.cut({name}, {fill})" for name, fill in zip(names, (1, 0, 0, 1), strict=True)]
+    kept = [family.cut(name, fill) for name, fill in zip(names, (1, 0, 0, 1), strict=True)]
     name = family.named(family.state, family.call("mobius", [*kept, first]))
     family.finish(family.state, name, first)

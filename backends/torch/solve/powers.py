@@ -11,4 +11,4 @@ from recdsl.lower.plan import Recurrence
 def statement(scope: Scope, stage: Recurrence) -> None:
     """h = transition @ h[t-1] + input."""
     dense = Dense(scope, stage)
-    dense.print("powers", [dense.transition(())], [dense.breaks()])
+    dense.print("powers", [dense.transition(())], dense.breaks())

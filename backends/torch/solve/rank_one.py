@@ -22,8 +22,8 @@ def statement(scope: Scope, stage: Recurrence) -> None:
     if "decay" in roles:
         helper, decay = "rank_one", matrix.side(roles["decay"], (), 1)
     else:
-        names = roles.get("log_decay", roles.get("gate")).type.dim_names
-        by_key = bool(set(names) & set(solve.keys))
+        own = roles["log_decay"] if "log_decay" in roles else roles["gate"]
+        by_key = bool(set(own.type.dim_names) & set(solve.keys))
         helper = "rank_one_gated" if by_key else "rank_one_gated_values"
         decay = matrix.logarithm("", solve.keys if by_key else solve.values)
     scope.help("rank_one" if helper == "rank_one" else "rank_one_gated")

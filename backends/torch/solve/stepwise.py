@@ -20,7 +20,7 @@ from recdsl.emit.precedence import ATOM, BATCH, Text
 from recdsl.ir.expr import Expr, Position, Read, walk
 from recdsl.ir.module import Equation
 from recdsl.lower.plan import Recurrence
-from recdsl.rewrite.jacobian import jacobian
+from recdsl.rewrite.jacobian import Jacobian, jacobian
 
 
 def stepwise(scope: Scope, stage: Recurrence) -> None:
@@ -34,7 +34,7 @@ def newton(scope: Scope, stage: Recurrence) -> None:
     scope.help("newton")
     scope.owner.solves = True
     body = Body(scope, stage)
-    body.print("newton", f'"{base_name(body.state)}"', "self.solves")
+    body.print("newton", f'"{base_name(body.state)}"', "self.solves", body.most)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +65,11 @@ class Body(Solving):
         return [self.state_read(each) for each in self.solve.states]
 
     @property
+    def most(self) -> str:
+        """The argument that limits the iterations of Newton's method."""
+        return f"most={self.solve.constant('iterations')}"
+
+    @property
     def others(self) -> list[str]:
         """Values beside the states that are read outside."""
         return [each for each in self.stage.kept if each not in self.solve.states]
@@ -75,12 +80,14 @@ class Body(Solving):
         stem = safe_local(base_name(self.state))
         step = self._step(scope.names.new(f"{stem}_next"))
         slope = self._slope(scope.names.new(f"{stem}_slope"))
+        kind, functions = self.points(stem)
         firsts = {state: self.first(state) for state in states}
         before = list(firsts.values())
         given = [each.code for each in self.inputs.values()]
         points = scope.names.new(f"{stem}_points")
-        arguments = [step, slope, tuple_code(before), tuple_code(given) if given else "()", scope.lengths[self.axis]]
-        scope.line(f"{points} = Points({', '.join([*arguments, *self._documents()])})")
+        functions = [*functions, step, slope]
+        arguments = [tuple_code(before), tuple_code(given) if given else "()", scope.lengths[self.axis]]
+        scope.line(f"{points} = {kind}({', '.join([*functions, *arguments, *self._documents()])})")
         whole = [scope.names.new(safe_local(f"{base_name(each)}_all")) for each in states]
         left = f"({whole[0]},)" if len(whole) == 1 else ", ".join(whole)
         scope.line(f"{left} = {helper}({', '.join([points, *more])})")
@@ -88,14 +95,21 @@ class Body(Solving):
             self.finish(state, name, firsts[state])
         self._rest(f"{step}(*{points}.before({tuple_code(whole)}), *{points}.inputs)[{len(states)} :]")
 
+    def points(self, stem: str) -> tuple[str, list[str]]:
+        """The class that runs the functions, and functions that it takes beside those of every recurrence."""
+        return "Points", []
+
+    def jacobian(self) -> Jacobian:
+        """What the slopes are."""
+        return jacobian(self.scope.module, self.items, tuple(self.earlier))
+
     def _documents(self) -> Iterator[str]:
         """The arguments that only some recurrences need."""
         starts = [self.outside(each) for each in self.earlier]
-        yield self.breaks()
+        yield from self.breaks()
         if any(start is not None for start in starts):
             yield tuple_code([start or "0.0" for start in starts])
-        if self.back:
-            yield "back=True"
+        yield from self.direction()
 
     def _rest(self, call: str) -> None:
         """Values beside the states: the equations once more, at all points and with gradients."""
@@ -136,49 +150,53 @@ class Body(Solving):
 
     def _step(self, name: str) -> str:
         """The states and other values that are read, from the states before."""
-        inner = self._scope()
+        inner = self.inner()
         for item in self.items:
             comment(inner, item)
-            self._equation(inner, item)
+            self.equation(inner, item)
         results = [inner.values[each].code for each in (*self.solve.states, *self.others)]
-        self._define(name, inner, tuple_code(results), "Tensors")
+        self.define(name, inner, self.given(inner), tuple_code(results), "Tensors")
         return name
 
     def _slope(self, name: str) -> str:
         """The derivative of each state by each state before."""
-        inner = self._scope()
-        found = jacobian(self.scope.module, self.items, tuple(self.earlier))
+        inner, found = self.inner(), self.jacobian()
         for equation in found.equations:
-            self._equation(inner, equation)
+            self.equation(inner, equation)
         rows = [tuple_code([self._entry(inner, entry) for entry in row]) for row in found.entries]
-        self._define(name, inner, tuple_code(rows), "tuple[Tensors, ...]")
+        self.define(name, inner, self.given(inner), tuple_code(rows), "tuple[Tensors, ...]")
         return name
 
-    def _scope(self) -> Scope:
+    def inner(self) -> Scope:
         """The inside of a function: every value has all its points, however many they are."""
         inner = self.scope.inner(frozenset())
         inner.names = deepcopy(self.scope.names)
         inner.widens = True
+        inner.leading = self.axis
         for read in self.earlier:
             name = inner.names.new(safe_local(f"{base_name(read.value)}_{'after' if self.back else 'before'}"))
             labels = inner.labels(self.type_of(read.value))
             inner.reads[inner.read_key(read)] = Text(name, labels, read.type.kind, wide=True)
         for key, each in self.inputs.items():
             (inner.positions if key == self.axis else inner.values)[key] = each.text
-        inner.lengths = {self.axis: f"{self._arguments(inner)[0]}.shape[1]"}
+        inner.lengths |= {self.axis: f"{self._arguments(inner)[0]}.shape[1]"}
         return inner
 
     def _arguments(self, inner: Scope) -> list[str]:
         return [inner.reads[inner.read_key(read)].code for read in self.earlier]
 
-    def _define(self, name: str, inner: Scope, result: str, returns: str) -> None:
-        arguments = [*self._arguments(inner), *(each.name for each in self.inputs.values())]
+    def given(self, inner: Scope) -> list[str]:
+        """The arguments of a function of the states and inputs."""
+        return [*self._arguments(inner), *(each.name for each in self.inputs.values())]
+
+    def define(self, name: str, inner: Scope, arguments: list[str], result: str, returns: str) -> None:
+        """Print a function."""
         self.scope.line(f"def {name}({', '.join(f'{each}: Tensor' for each in arguments)}) -> {returns}:")
         for line in (*inner.lines, f"return {result}"):
             self.scope.line(f"    {line}")
         self.scope.line("")
 
-    def _equation(self, inner: Scope, equation: Equation) -> None:
+    def equation(self, inner: Scope, equation: Equation) -> None:
         """`name = expression`; a value that is returned has all its dims."""
         printer = Printer(inner)
         text = printer.text(equation.expr)

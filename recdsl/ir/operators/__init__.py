@@ -40,6 +40,7 @@ shape         rename(x) `old`, `new`;  pick(x, index) `name`: a negative index c
               maxpool(x), avgpool(x) `axes`, `window` (Size): windows side by side, length floor(length/window)
               upsample(x) `axes`, `factor` (Size): every point repeated
               broadcast(x) `dims`: tuple of Dim that x gets in addition, in front
+              diagonal(x) `kept`, `taken`: names of two dims of equal size, x where they have the same index
               inverse(x) `rows`, `columns`: names of two dims of equal size
 source        noise(std) `dims`, `axes`: normal draws, a new one per point and element
               normal(mean, std) uniform(low, high) orthogonal(gain): only in the start of a weight

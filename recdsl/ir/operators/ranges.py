@@ -163,6 +163,8 @@ def power(x: Interval, y: Interval) -> Interval:
     base = iv.intersect(x, iv.NOT_NEGATIVE)
     exponents = iv.multiply(y, logarithm(base))
     result = iv.increasing(exp)(exponents)
+    if 0 in base and y.high > 0:
+        result = iv.hull(result, iv.point(0))
     return iv.hull(result, iv.point(1)) if 0 in y else result
 
 

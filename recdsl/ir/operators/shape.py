@@ -220,6 +220,14 @@ def _inverse(types: Types, attributes: Attributes) -> ValueType:
     return x
 
 
+def _diagonal(types: Types, attributes: Attributes) -> ValueType:
+    (x,) = types
+    kept, taken = text(attributes["kept"]), text(attributes["taken"])
+    require_names(x, (kept, taken))
+    agree(taken, "size", x.dim(taken).size, x.dim(kept).size, 0)
+    return x.without((taken,))
+
+
 def _operator(
     name: str,
     type_rule: TypeRule,
@@ -300,6 +308,7 @@ SHAPE = (
     ),
     _operator("upsample", _scaled("factor", "*"), ("axes", "factor"), None, no_adjoint=_JOINS_POINTS),
     _operator("broadcast", _broadcast, ("dims",), adjoints.broadcast),
+    _operator("diagonal", _diagonal, ("kept", "taken"), adjoints.diagonal),
     _operator(
         "inverse",
         _of_kind(_inverse, kinds.fractional),

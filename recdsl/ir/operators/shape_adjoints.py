@@ -147,6 +147,12 @@ def broadcast(make: Make, node: Apply, upstream: Expr) -> Gradients:
     return (upstream,)
 
 
+def diagonal(make: Make, node: Apply, upstream: Expr) -> Gradients:
+    """The gradient where both dims have the same index, 0 elsewhere."""
+    kept, taken = (node.operands[0].type.dim(text(node.attribute(key))) for key in ("kept", "taken"))
+    return (make("where", make("eq", index(kept), index(taken)), upstream, const(0.0)),)
+
+
 def inverse(make: Make, node: Apply, upstream: Expr) -> Gradients:
     """-Y^T G Y^T, for the inverse Y and its gradient G."""
     if node.type.kind == "complex":

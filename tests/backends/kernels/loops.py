@@ -8,7 +8,7 @@ from functools import cache
 from typing import Any
 
 import torch
-import torch.nn.functional as F  # noqa: N812
+import torch.nn.functional as F  # noqa: N812  # torch calls it F
 from torch import Tensor, nn
 
 from recdsl.emit.environment import render
@@ -43,10 +43,10 @@ def diagonal_loop(a: Tensor, b: Tensor, first: Tensor, breaks: Tensor | None = N
     return walk(lambda t, h: a[:, t] * h + b[:, t], first.expand(shape[0], *shape[2:]), shape[1], breaks, back)
 
 
-def block_loop(A: Tensor, b: Tensor, first: Tensor, breaks: Tensor | None = None, back: bool = False) -> Tensor:  # noqa: N803
+def block_loop(A: Tensor, b: Tensor, first: Tensor, breaks: Tensor | None = None, back: bool = False) -> Tensor:  # noqa: N803  # a matrix
     """h[t] = A[t] @ h[t-1] + b[t]."""
     shape = torch.broadcast_shapes(A.shape[:-1], b.shape, first[:, None].shape)
-    A, b = A.expand(*shape, shape[-1]), b.expand(shape)  # noqa: N806
+    A, b = A.expand(*shape, shape[-1]), b.expand(shape)  # noqa: N806  # a matrix
     first = first.expand(shape[0], *shape[2:])
     return walk(lambda t, h: (A[:, t] @ h[..., None])[..., 0] + b[:, t], first, shape[1], breaks, back)
 

@@ -40,6 +40,11 @@ def looped(
     return walk(lambda t, h: step(h, *(m[t] for m in rows)).expand_as(first), first, length, None, back)
 
 
+def common(maps: Sequence[Tensor], first: Tensor) -> torch.Size:
+    """The shape [batch, T, ...] of the states."""
+    return torch.broadcast_shapes(*(m.shape for m in maps), first[:, None].shape)
+
+
 @st.composite
 def broadcasting(pick: st.DrawFn, count: int) -> tuple[Shapes, tuple[int, ...]]:
     """Shapes of `count` operands and of the start, and the shape of the result."""
@@ -84,6 +89,19 @@ def assert_compiled(kernel: Function, tensors: Sequence[Tensor], backend: str = 
         cast = gradients(kernel, low)
     for found, expected in zip(cast, gradients(kernel, low), strict=True):
         torch.testing.assert_close(found, expected)
+
+
+def assert_traced(kernel: Function, loop: Function, tensors: Sequence[Tensor]) -> None:
+    """All that torch does with a kernel but for exporting it."""
+    assert_transformed(kernel, tensors)
+    assert_compiled(kernel, tensors)
+    assert_second_derivative(kernel, loop, tensors)
+
+
+def assert_long(kernel: Function, loop: Function, tensors: Sequence[Tensor]) -> None:
+    """The same values along a sequence of many chunks, and gradients that stay finite."""
+    torch.testing.assert_close(kernel(*tensors), loop(*tensors), rtol=1e-9, atol=1e-9)
+    assert all(x.isfinite().all() for x in gradients(kernel, tensors))
 
 
 def assert_exported(kernel: Function, tensors: Sequence[Tensor]) -> None:

@@ -31,7 +31,7 @@ def some_breaks(batch: int, length: int) -> Tensor:
 @pytest.mark.parametrize("cut", [False, True])
 def test_same_as_the_loop(length: int, dims: tuple[int, ...], back: bool, cut: bool) -> None:
     breaks = some_breaks(2, length) if cut else None
-    A, b, first = matrices(2, length, *dims, dims[-1]), draw(2, length, *dims, seed=1), draw(2, *dims, seed=2)  # noqa: N806
+    A, b, first = matrices(2, length, *dims, dims[-1]), draw(2, length, *dims, seed=1), draw(2, *dims, seed=2)  # noqa: N806  # a matrix
     A[:, ::7] = 0
     A[:, 1::7] = torch.eye(dims[-1], dtype=A.dtype)
     assert_same(lambda *x: block(*x, breaks, back), lambda *x: block_loop(*x, breaks, back), (A, b, first))
@@ -59,7 +59,7 @@ def test_broadcast(sizes: tuple[tuple[int, ...], ...], back: bool, cut: bool, dt
 
 
 def test_long_sequence() -> None:
-    A, b, first = matrices(1, 5000, 2, 2), draw(1, 5000, 2, seed=1), draw(1, 2, seed=2)  # noqa: N806
+    A, b, first = matrices(1, 5000, 2, 2), draw(1, 5000, 2, seed=1), draw(1, 2, seed=2)  # noqa: N806  # a matrix
     with torch.no_grad():
         expected = block_loop(A, b, first)
     torch.testing.assert_close(block(A, b, first), expected, rtol=1e-9, atol=1e-9)
@@ -69,7 +69,7 @@ def test_long_sequence() -> None:
 @pytest.mark.parametrize("back", [False, True])
 def test_bad_values_stay_where_they_are(back: bool) -> None:
     """NaN goes on to later points of its own row, and not over a break; an overflow of unused products is nothing."""
-    A, b, first = matrices(2, 200, 3, 2, 2), draw(2, 200, 3, 2, seed=1), draw(2, 3, 2, seed=2)  # noqa: N806
+    A, b, first = matrices(2, 200, 3, 2, 2), draw(2, 200, 3, 2, seed=1), draw(2, 3, 2, seed=2)  # noqa: N806  # a matrix
     b[0, 100, 0] = torch.nan
     A[1, 90, 1] = torch.nan
     breaks = torch.zeros(2, 200, dtype=torch.bool)
@@ -121,14 +121,14 @@ def test_second_derivatives(back: bool, shape: tuple[int, ...]) -> None:
 
 @pytest.mark.parametrize(("n", "back", "backend"), [(2, True, "eager"), (9, False, "aot_eager")])
 def test_compile_and_export(n: int, back: bool, backend: str) -> None:
-    A, b, first = matrices(2, 16, n, n), draw(2, 16, n, seed=1), draw(2, n, seed=2)  # noqa: N806
+    A, b, first = matrices(2, 16, n, n), draw(2, 16, n, seed=1), draw(2, n, seed=2)  # noqa: N806  # a matrix
     breaks = some_breaks(2, 16)
     torch._dynamo.reset()
     compiled = torch.compile(lambda *x: block(*x, breaks, back), fullgraph=True, backend=backend)
     assert_same(compiled, lambda *x: block_loop(*x, breaks, back), (A, b, first))
 
     class Model(torch.nn.Module):
-        def forward(self, A: Tensor, b: Tensor, first: Tensor) -> Tensor:  # noqa: N803
+        def forward(self, A: Tensor, b: Tensor, first: Tensor) -> Tensor:  # noqa: N803  # a matrix
             return block(A, b, first, breaks, back)
 
     exported = torch.export.export(Model(), (A, b, first)).module()

@@ -10,21 +10,22 @@ from typing import Any
 
 import pytest
 import torch
-import torch.nn.functional as F  # noqa: N812
+import torch.nn.functional as F  # noqa: N812  # torch calls it F
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from spoilt import assert_stays_in_its_document
 from torch import Tensor
 
 from recdsl.emit.environment import render
 
-TEMPLATES = ("delta_chunks", "delta", "delta_gated")
+TEMPLATES = ("contained", "delta_chunks", "delta", "delta_gated")
 
 
 def rendered() -> dict[str, Any]:
     """What the templates define; torch.compile looks for their globals in a module."""
     module = sys.modules["rendered_delta"] = ModuleType("rendered_delta")
-    module.__dict__.update({"Any": Any, "F": F, "Tensor": Tensor, "math": math, "torch": torch})
-    text = "\n\n".join(render("torch", f"helpers/{name}.py.j2", {}) for name in TEMPLATES)
+    module.__dict__.update({"Any": Any, "Callable": Callable, "F": F, "Tensor": Tensor, "math": math, "torch": torch})
+    text = "\n\n".join(render("torch", f"helpers/{name}.py.j2", {"chunk": 64}) for name in TEMPLATES)
     exec("from __future__ import annotations\n" + text, module.__dict__)
     return module.__dict__
 
@@ -133,6 +134,16 @@ def test_values_and_gradients(gated: bool, length: int) -> None:
     assert_agrees(gated, arguments(gated, length, reads=2), (False, True), None)
 
 
+@pytest.mark.parametrize("gated", [False, True])
+@pytest.mark.parametrize("length", [128, 130])
+def test_calls_in_parts(gated: bool, length: int) -> None:
+    """256 heads have a part for each chunk."""
+    torch.manual_seed(length)
+    tensors = arguments(gated, length, batch=32, heads=(8,), keys=2, values=1)
+    assert len(NAMES["_delta_parts"](tensors[4])) == -(-length // 64)
+    assert_agrees(gated, tensors, (False,), torch.rand(32, length) < 0.02)
+
+
 @settings(max_examples=25, deadline=None)
 @given(
     gated=st.booleans(),
@@ -181,7 +192,7 @@ def test_decay_of_a_break_does_not_count() -> None:
     tensors = arguments(False, 9)
     breaks = torch.arange(9).expand(2, 9) == 4
     expected = loop(*tensors, (False,), breaks)
-    tensors[5][:, 4] = math.nan
+    tensors[5][:, 4] = 7.0
     assert_same(NAMES["delta"](*tensors, (False,), breaks), expected)
 
 
@@ -220,6 +231,18 @@ def test_nan_and_inf_stay_where_they_belong(gated: bool, which: int, place: int,
     for x, y in zip(found, expected, strict=True):
         assert torch.equal(x.isfinite(), y.isfinite())
         torch.testing.assert_close(x[y.isfinite()], y[y.isfinite()])
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf])
+@pytest.mark.parametrize("place", [0, 20, 23, 69])
+@pytest.mark.parametrize("which", range(7))
+@pytest.mark.parametrize("gated", [False, True])
+def test_nan_and_inf_stay_in_their_document(gated: bool, which: int, place: int, bad: float) -> None:
+    """Neither values nor gradients of other documents, rows and heads know of them."""
+    torch.manual_seed(0)
+    tensors = arguments(gated, 70, reads=2)
+    breaks = torch.zeros(2, 70, dtype=torch.bool).index_fill(1, torch.tensor([20, 64]), True)
+    assert_stays_in_its_document(*pair(gated), tensors, (False, True), breaks, which, (place, 1), bad)
 
 
 def test_nan_in_a_column_stays_there() -> None:

@@ -25,7 +25,7 @@ def rendered() -> dict[str, Any]:
     module = sys.modules["rendered_folded"] = ModuleType("rendered_folded")
     names = {"Any": Any, "Callable": Callable, "Sequence": Sequence, "Tensor": Tensor, "math": math, "torch": torch}
     module.__dict__.update(names)
-    text = "".join(render("torch", f"helpers/{name}.py.j2", {}) + "\n\n" for name in TEMPLATES)
+    text = "".join(render("torch", f"helpers/{name}.py.j2", {"chunk": 64}) + "\n\n" for name in TEMPLATES)
     exec("from __future__ import annotations\n" + text, module.__dict__)
     return module.__dict__
 

@@ -25,7 +25,7 @@ def helpers() -> dict[str, Any]:
     ]
     lines += ["import torch", "from torch import Tensor, nn"]
     lines += ["def _fit(mask, x):", "    return mask.view(*mask.shape, *(1 for _ in range(x.dim() - mask.dim())))"]
-    source = "\n".join([*lines, *(render("torch", f"helpers/{name}.py.j2", {}) for name in FILES)])
+    source = "\n".join([*lines, *(render("torch", f"helpers/{name}.py.j2", {"apart": True}) for name in FILES)])
     namespace: dict[str, Any] = {}
     exec(compile(source, "helpers.py", "exec"), namespace)
     return namespace
@@ -66,7 +66,9 @@ class Cell(nn.Module):
         if self.schedule == "loop":
             return self.loop(x, first, breaks, starts or (0.0,) * self.states)
         points = Points(self.body, self.slope, first, (x,), x.shape[1], breaks, starts, self.back)
-        return torch.stack(newton(points, "h", self.solves) if self.schedule == "newton" else stepwise(points), -1)
+        return torch.stack(
+            newton(points, "h", self.solves, most=16) if self.schedule == "newton" else stepwise(points), -1
+        )
 
     def loop(self, x: Tensor, first: tuple[Tensor, ...], breaks: Tensor | None, starts: tuple[Any, ...]) -> Tensor:
         states, rows = first, []
@@ -131,7 +133,7 @@ def test_what_does_not_converge_is_walked(back: bool) -> None:
     solves: dict[str, dict[str, int]] = {}
     first = torch.full((2,), 0.3, dtype=torch.float64)
     points = Points(lambda h, x: (x * h * (1 - h),), lambda h, x: ((x * (1 - 2 * h),),), (first,), (x,), 60, back=back)
-    (found,) = newton(points, "h", solves)
+    (found,) = newton(points, "h", solves, most=16)
     assert solves["h"]["rows"] == 1
     state, rows = first, []
     for _ in range(60):
@@ -169,7 +171,7 @@ def test_an_affine_recurrence_takes_one_iteration() -> None:
     x, first = drawn(130, 1)
     solves: dict[str, dict[str, int]] = {}
     points = Points(lambda h, x: (0.5 * h + x,), lambda h, x: ((torch.full_like(h, 0.5),),), (first,), (x,), 130)
-    newton(points, "h", solves)
+    newton(points, "h", solves, most=16)
     assert solves == {"h": {"iterations": 1, "rows": 0}}
 
 

@@ -19,7 +19,7 @@ from torch import Tensor
 powers = helpers("two_level", "powers")["powers"]
 
 
-def loop(A: Tensor, b: Tensor, first: Tensor, breaks: Tensor | None = None, back: bool = False) -> Tensor:  # noqa: N803
+def loop(A: Tensor, b: Tensor, first: Tensor, breaks: Tensor | None = None, back: bool = False) -> Tensor:  # noqa: N803  # a matrix
     return block_loop(A[None, None], b, first, breaks, back)
 
 
@@ -62,13 +62,13 @@ def test_broadcast() -> None:
 
 
 @pytest.mark.parametrize("A", [torch.zeros(2, 2), torch.eye(2), -torch.eye(2), torch.tensor([[0.0, 1.0], [0.0, 0.0]])])
-def test_exact_matrices(A: Tensor) -> None:  # noqa: N803
+def test_exact_matrices(A: Tensor) -> None:  # noqa: N803  # a matrix
     assert_same(powers, loop, (A.double(), draw(2, 130, 2, seed=1), draw(2, 2, seed=2)))
 
 
 def test_an_overflow_of_unused_powers() -> None:
     """A direction that grows but is never excited, and documents short enough for one that is."""
-    A = torch.diag(torch.tensor([1.9, 0.5], dtype=torch.float64))  # noqa: N806
+    A = torch.diag(torch.tensor([1.9, 0.5], dtype=torch.float64))  # noqa: N806  # a matrix
     b, first = draw(1, 5000, 2, seed=1), torch.zeros(1, 2, dtype=torch.float64)
     b[..., 0] = 0
     torch.testing.assert_close(powers(A, b, first), loop(A, b, first))
@@ -79,7 +79,7 @@ def test_an_overflow_of_unused_powers() -> None:
 
 @pytest.mark.parametrize("back", [False, True])
 def test_bad_values_stay_in_their_row_and_document(back: bool) -> None:
-    A, b, first = matrix(3, 2, 2), draw(2, 200, 3, 2, seed=1), draw(2, 3, 2, seed=2)  # noqa: N806
+    A, b, first = matrix(3, 2, 2), draw(2, 200, 3, 2, seed=1), draw(2, 3, 2, seed=2)  # noqa: N806  # a matrix
     b[0, 100, 0] = torch.nan
     breaks = torch.zeros(2, 200, dtype=torch.bool)
     breaks[:, 70] = breaks[:, 130] = True

@@ -10,22 +10,23 @@ from typing import Any
 
 import pytest
 import torch
-import torch.nn.functional as F  # noqa: N812
+import torch.nn.functional as F  # noqa: N812  # torch calls it F
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from spoilt import assert_stays_in_its_document
 from torch import Tensor, nn
 
 from recdsl.emit.environment import render
 
 KERNELS = ("rank_one", "rank_one_gated", "rank_one_gated_values")
-TEMPLATES = ("rank_one_chunks", "rank_one", "rank_one_gated")
+TEMPLATES = ("contained", "rank_one_chunks", "rank_one", "rank_one_gated")
 
 
 def rendered() -> dict[str, Any]:
     """What the templates define; torch.compile looks for their globals in a module."""
     module = sys.modules["rendered_rank_one"] = ModuleType("rendered_rank_one")
     module.__dict__.update({"Any": Any, "Callable": Callable, "F": F, "Tensor": Tensor, "math": math, "torch": torch})
-    text = "".join(render("torch", f"helpers/{name}.py.j2", {}) + "\n\n" for name in TEMPLATES)
+    text = "".join(render("torch", f"helpers/{name}.py.j2", {"chunk": 64}) + "\n\n" for name in TEMPLATES)
     exec("from __future__ import annotations\n" + text, module.__dict__)
     return module.__dict__
 
@@ -208,6 +209,23 @@ def test_values_that_are_not_finite(kernel: str, which: int, bad: float, early: 
     assert_same((found[1], found[0, :70]), (expected[1], expected[0, :70]))
     assert torch.equal(found.isfinite(), plain.isfinite())
     assert bool(last[1].isfinite().all())
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+@pytest.mark.parametrize("which", range(5))
+@pytest.mark.parametrize("place", [0, 37, 50, 129])
+@pytest.mark.parametrize("bad", [math.nan, math.inf])
+def test_values_that_are_not_finite_stay_in_their_document(kernel: str, which: int, place: int, bad: float) -> None:
+    """Neither values nor gradients of other documents, rows and heads know of them."""
+
+    def plain(*x: Any) -> tuple[Tensor, Tensor]:
+        return loop(kernel, *x)
+
+    tensors = arguments(kernel, 130, (2,), reads=2)
+    breaks = torch.zeros(2, 130, dtype=torch.bool).index_fill(1, torch.tensor([37, 64, 100]), True)
+    breaks[1] = False
+    before = (False, True)
+    assert_stays_in_its_document(NAMES[kernel], plain, tensors, before, breaks, which, (place, 1), bad)
 
 
 @pytest.mark.parametrize("kernel", KERNELS)
