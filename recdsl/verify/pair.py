@@ -100,8 +100,13 @@ def make_pairs(
     return [Pair(name, program, chosen, each, reference) for name, each in zip(names, modules, strict=True)]
 
 
+def module_class(checked: Checked, target: str, schedule: str) -> type[nn.Module]:
+    """The class of a compiled program."""
+    return passing_class(pipeline.compile_checked(checked, target, schedule=schedule))
+
+
 def _compiled(checked: Checked, target: str, schedule: str, sizes: Sizes) -> nn.Module:
-    made = passing_class(pipeline.compile_checked(checked, target, schedule=schedule))
+    made = module_class(checked, target, schedule)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         return made(**sizes).double().eval()

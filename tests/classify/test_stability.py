@@ -68,17 +68,20 @@ def test_sums_of_coefficients_out_of_a_state() -> None:
 
 
 def test_image_modes() -> None:
+    layers = [each.stable for each in recdsl.explain(SPECS / "plstm.rdl").recurrences if each.domain == "grid"]
+    assert layers == [
+        "proved: what leaves a state adds up to 1 at most: |alpha * gamma| + |gamma * (1 - alpha)| in [0, 1)",
+        "proved: one path at most leads from a state to a later one: t_rr in (-1, 1); t_dr in (-1, 1); t_dd in (-1, 1)",
+    ]
+    for left, turn in ((True, "R"), (False, "Dn")):
+        (found,) = recdsl.explain(SPECS / "plstm_d.rdl", settings={"left": left}).recurrences
+        assert turn in found.states
+        assert found.stable.startswith("proved: one path at most leads from a state to a later one: ")
+    apart = "a, b, c = tanh(x)\nr = a * r[j-1] + x\ns = b * s[i-1] + c * r[j-1]\nout r + s"
     from_others = "one path at most comes from a state of another recurrence, with"
-    assert of_spec("plstm") == {
-        "x": "bounded: it ends, turns at most: depth",
-        "R, Dn": "proved: what leaves a state adds up to 1 at most: |alpha * gamma| + |gamma * (1 - alpha)| in [0, 1)",
-        "Dn": "proved: t_dd in (-1, 1)",
-        "R": f"proved: t_rr in (-1, 1); {from_others} t_dr in (-1, 1)",
-    }
-    right = recdsl.explain(SPECS / "plstm_d.rdl", settings={"left": False}).recurrences
-    assert {each.states: each.stable for each in right} == {
-        ("R",): "proved: t_rr in (-1, 1)",
-        ("Dn",): f"proved: t_dd in (-1, 1); {from_others} turn in (-1, 1)",
+    assert {each.states: each.stable for each in reports(apart, "i, j")} == {
+        ("r",): "proved: a in (-1, 1)",
+        ("s",): f"proved: b in (-1, 1); {from_others} c in (-1, 1)",
     }
 
 

@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from recdsl import api
+from recdsl import api, pipeline
 from recdsl.diagnostics import RecdslError
 from recdsl.loader import load_module
-from recdsl.verify import assert_equivalent, verify
+from recdsl.pipeline import Checked
+from recdsl.verify import assert_equivalent, pair, verify
 
 LEAKY = """
 layer leaky(D = 3) over t:
@@ -50,7 +51,7 @@ def planted(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> 
     text = api.compile_text(LEAKY).text
     assert old in text
     made = load_module(text.replace(old, new), "Planted").Leaky
-    monkeypatch.setattr(api, "compile", lambda *arguments, **keywords: made)
+    monkeypatch.setattr(pair, "module_class", lambda *arguments: made)
 
 
 MISTAKES = {
@@ -83,7 +84,7 @@ def test_a_lost_gradient_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
         def forward(self, x: torch.Tensor, **options: object) -> object:
             return super().forward(x.detach() + 0 * x, **options)
 
-    monkeypatch.setattr(api, "compile", lambda *arguments, **keywords: Lossy)
+    monkeypatch.setattr(pair, "module_class", lambda *arguments: Lossy)
     with pytest.raises(AssertionError, match=r"^forward: the gradient by x differs by"):
         assert_equivalent(LEAKY)
 
@@ -96,7 +97,7 @@ def test_a_state_whose_gradient_is_lost_is_found(monkeypatch: pytest.MonkeyPatch
             kept = {name: each.detach() for name, each in state.items()} if state is not None else None
             return super().forward(x, state=kept, **options)
 
-    monkeypatch.setattr(api, "compile", lambda *arguments, **keywords: Lossy)
+    monkeypatch.setattr(pair, "module_class", lambda *arguments: Lossy)
     with pytest.raises(AssertionError, match=r"^pieces: the gradient through the state by x differs"):
         assert_equivalent(LEAKY)
 
@@ -127,7 +128,7 @@ def test_what_a_compiled_module_raises_is_a_failure(monkeypatch: pytest.MonkeyPa
         def step(self, x: torch.Tensor, state: object) -> object:
             raise RuntimeError("out of order")
 
-    monkeypatch.setattr(api, "compile", lambda *arguments, **keywords: Broken)
+    monkeypatch.setattr(pair, "module_class", lambda *arguments: Broken)
     report = verify(LEAKY)
     assert report.failure.startswith("step: RuntimeError: out of order\n\nUnder the schedule auto. To see it again:")
     with pytest.raises(AssertionError, match="out of order") as caught:
@@ -148,12 +149,12 @@ layer f(D = 2) over t:
 
 
 def test_a_mistake_of_one_schedule_is_named_and_reproduced(monkeypatch: pytest.MonkeyPatch) -> None:
-    def planted(*arguments: object, schedule: str, **keywords: object) -> type[torch.nn.Module]:
-        text = api.compile_text(LEAKY, schedule=schedule).text
+    def planted(checked: Checked, target: str, schedule: str) -> type[torch.nn.Module]:
+        text = pipeline.compile_checked(checked, target, schedule=schedule).text
         wrong = text.replace("torch.tanh(", "torch.sin(") if schedule == "sequential" else text
         return load_module(wrong, "Planted").Leaky
 
-    monkeypatch.setattr(api, "compile", planted)
+    monkeypatch.setattr(pair, "module_class", planted)
     report = verify(LEAKY, examples=1)
     assert "Under the schedule sequential." in report.failure
     assert "Subject(source, 'torch', None, {}, 'sequential')" in report.failure
@@ -180,5 +181,5 @@ def test_a_module_that_loses_precision_is_found(monkeypatch: pytest.MonkeyPatch)
             coarse = x + (x.bfloat16().to(x.dtype) - x).detach() if x.dtype == torch.float32 else x
             return super().forward(coarse, **options)
 
-    monkeypatch.setattr(api, "compile", lambda *arguments, **keywords: Rough)
+    monkeypatch.setattr(pair, "module_class", lambda *arguments: Rough)
     assert verify(LEAKY, examples=1).failure.startswith("float32: the output 1 in float32 differs by")

@@ -12,7 +12,7 @@ from recdsl.verify import Limits, programs, recurrent_programs
 
 CLASSES = ("lti", "diagonal", "rank-one", "delta", "block", "semiring", "clamp", "mobius", "automaton", "nonlinear")
 ELSEWHERE = frozenset(
-    {"separable", "wavefront", "rows", "divide", "gated_product", "levels", "line_graph"}
+    {"separable", "wavefront", "wavewise", "rows", "divide", "gated_product", "levels", "line_graph"}
 )  # grids, graphs
 DRAWS = 400
 MIXED = Limits(statements=2, nesting=2, helpers=0, size=2)
