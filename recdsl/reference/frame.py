@@ -33,11 +33,18 @@ from recdsl.reference.scope import Scope, number
 
 Point = dict[str, int]
 Cell = Callable[[Point], Tensor]
+Kept = Callable[[Apply, Tensor], Tensor]
+
+
+def whole(node: Apply, value: Tensor) -> Tensor:
+    """What is kept of the value of an operator: all of it."""
+    return value
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What all frames of one evaluation share. `forward` and `backward` are the graph with and against its edges."""
+    """What all frames of one evaluation share. `forward` and `backward` are the graph with and against its edges; `kept` is
+    what stays of the value that an operator gives."""
 
     program: Program
     parameters: Mapping[str, Tensor]
@@ -46,6 +53,7 @@ class Run:
     backward: Graph
     externals: Mapping[str, Callable[..., Tensor]]
     training: bool
+    kept: Kept = whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +215,7 @@ class Frame:
                 weight = self.run.parameters[self.scope.prefix + expr.path].to(DTYPES[expr.type.kind])
                 return weight.reshape(self.scope.shape(expr.type.dims))
             case Apply():
-                return operators.apply(self, expr, point)
+                return self.run.kept(expr, operators.apply(self, expr, point))
             case Call():
                 return self.call(expr, point)
 

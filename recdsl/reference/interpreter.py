@@ -15,7 +15,7 @@ from recdsl.ir.sizes import Value
 from recdsl.reference.batch import Batch, Options, Path, assemble, split, value_id
 from recdsl.reference.deep import deeply
 from recdsl.reference.documents import Document, check_inputs
-from recdsl.reference.frame import Cell, Frame, Point, Run
+from recdsl.reference.frame import Cell, Frame, Kept, Point, Run, whole
 from recdsl.reference.graph import graph
 from recdsl.reference.scope import Scope, solve_parameters
 from recdsl.reference.start import initial_parameters
@@ -50,12 +50,14 @@ class State:
 class Reference:
     """A program with sizes, and `parameters`: the state dict of the compiled module, in float64.
 
-    Raises ValueError for sizes that are missing or not whole."""
+    `kept` is what stays of the value that an operator gives: all of it, unless rounding is studied. Raises ValueError for
+    sizes that are missing or not whole."""
 
     def __init__(self, program: Program, /, **sizes: Value) -> None:
         self.sizes = solve_parameters(program.entry, sizes)
         self.scope = Scope(program, program.entry, self.sizes)
         self.parameters = initial_parameters(program, sizes)
+        self.kept: Kept = whole
 
     def load(self, state_dict: Mapping[str, Tensor]) -> None:
         """Take the parameters of a compiled module, as fresh float64 leaves. Raises ValueError for others."""
@@ -107,7 +109,7 @@ class Reference:
 
     def _evaluate(self, inputs: Mapping[str, Tensor], options: Options) -> tuple[Tensor | tuple[Tensor, ...], State]:
         batch = split(self.scope, inputs, options)
-        frame = _root(self.scope, self.parameters, batch, options)
+        frame = _root(self.scope, self.parameters, batch, options, self.kept)
         results = tuple([self._output(frame, batch, each.value) for each in self.scope.module.outputs])
         return results[0] if len(results) == 1 else results, State(frame, batch.last)
 
@@ -116,12 +118,18 @@ class Reference:
         return assemble(self.scope, batch, self.scope.module.type_of(value), cells)
 
 
-def _root(scope: Scope, parameters: Mapping[str, Tensor], batch: Batch, options: Options) -> Frame:
+def _root(
+    scope: Scope,
+    parameters: Mapping[str, Tensor],
+    batch: Batch,
+    options: Options,
+    kept: Kept,
+) -> Frame:
     """The frame of the entry module, whose inputs are the documents' tensors, and 0 outside them."""
     nodes = batch.lengths[scope.module.axes[0]] if batch.edge_index is not None else 0
     forward, backward = (graph(batch.edge_index, nodes, against) for against in (False, True))
     documents = batch.documents
-    run = Run(scope.program, parameters, documents, forward, backward, options.externals, options.training)
+    run = Run(scope.program, parameters, documents, forward, backward, options.externals, options.training, kept)
     inputs: dict[str, Cell] = {}
 
     def around() -> Iterator[Point]:

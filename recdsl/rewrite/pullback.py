@@ -111,9 +111,18 @@ class _Parting:
                 return expr
             return replace(expr, operands=tuple(self.parted(each) for each in expr.operands))
         if not any(isinstance(each, (Read, Position)) and self.axis in each.type.axis_names for each in walk(expr)):
-            return expr
+            return self._written_out(expr)
         read = self.work.name(expr, None)
         if not isinstance(read, Read) or read.offsets:
             read = self.work.define(expr, expr.type, None)
         self.parts[replace(read, span=None)] = None
         return read
+
+    def _written_out(self, expr: Expr) -> Expr:
+        """The expression without names for what is the same at all points: no part and no equation of the way back has it."""
+
+        def meaning(each: Expr) -> Expr:
+            equation = self.work.by_id.get(each.value) if isinstance(each, Read) else None
+            return each if equation is None else self._written_out(equation.expr)
+
+        return rebuild(expr, meaning)

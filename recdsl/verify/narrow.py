@@ -1,13 +1,15 @@
 """The compiled module in float32 and bfloat16, against the reference on the same rounded inputs and weights.
 
-What may be wrong is a share of the largest value, and a few times what rounding inputs and weights alone changes in the reference:
-a program that spreads small differences is no mistake of the compiler. Programs with jumps (`x > 0`, `argmax`) are not compared.
+What may be wrong is a share of the largest value, and a few times what rounding inputs and weights alone changes in the reference; in
+bfloat16, a few times what rounding the values in between changes too. A program that spreads small differences, as a norm of nearly
+equal values does, is no mistake of the compiler. Programs with jumps (`x > 0`, `argmax`) are not compared.
 """
 
 from __future__ import annotations
 
 import copy
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -19,6 +21,7 @@ from recdsl.verify.pair import Comparison, gradients, results
 from recdsl.verify.tolerance import NARROW, ROUGH, SPREAD, error, scale
 from recdsl.verify.trial import Trial
 
+DRAWS = 4  # how often the values in between are rounded, by chance up or down
 _JUMPS = frozenset({"sign", "floor", "ceil", "round", "quantise", "argmax", "topk"})
 _JUMPS_OF_REALS = frozenset({"mod", "eq", "ne", "lt", "le", "gt", "ge"})
 
@@ -41,8 +44,13 @@ def _compared(trial: Trial, dtype: torch.dtype, with_gradients: bool) -> Iterato
     rounded, allowed = known.rounded(dtype), NARROW[dtype]
     found = compiled(*inputs.values(), **known.edges())
     expected, exact = rounded.refer({}), known.whole[0]
-    for place, (own, near, plain) in enumerate(zip(results(found), results(expected), results(exact), strict=True), 1):
-        yield _near(f"output {place} in {word}", own, near, plain, allowed)
+    triples = zip(results(found), results(expected), results(exact), strict=True)
+    for place, (own, near, plain) in enumerate(triples, 1):
+        close = _near(f"output {place} in {word}", own, near, plain, allowed)
+        if dtype == torch.bfloat16 and error(own, near) > close.allowed:  # costs a run of the reference
+            coarse = [results(known.stored(dtype, draw).refer({}))[place - 1] for draw in range(DRAWS)]
+            close = replace(close, allowed=allowed + SPREAD * max(error(each, plain) for each in coarse))
+        yield close
     if not with_gradients:
         return
     leaves = {**_given(inputs), **dict(compiled.named_parameters())}
