@@ -25,6 +25,7 @@ from typing import Any
 
 import networkx as nx
 import torch
+from rounds import medians
 from torch import Tensor, nn
 
 import recdsl
@@ -43,7 +44,7 @@ layer plstm_graph(H, K, V) over n in dag:
   out sum[pred](mark[pred] * sum[K](q * C[pred])) + direct * sum[K](q * k) * v
 """
 SCHEDULES = ("auto", "levels", "sequential")
-SLOW = 2.0  # seconds; what takes longer is timed once more and no oftener
+SLOW = 2.0  # seconds; what takes longer is timed once
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,8 @@ def authors(path: Path) -> Callable[..., Tensor]:
     assert spec is not None and spec.loader is not None
     module: ModuleType = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    return module.plstm_graph  # type: ignore[no-any-return]
+    function: Callable[..., Tensor] = module.plstm_graph
+    return function
 
 
 def their_call(function: Callable[..., Tensor], case: Case, ends: Tensor, given: list[Tensor]) -> Tensor:
@@ -125,19 +127,6 @@ def differences(
         print(f"  {name:<12} value {apart[0]:.1e}, gradients {max(apart[1:]):.1e}")
 
 
-def timed(calls: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:
-    """The median of each in milliseconds, in interleaved rounds."""
-    found: dict[str, list[float]] = {name: [] for name in calls}
-    for turn in range(rounds + 1):
-        for name, call in calls.items():
-            if turn > 1 and found[name][0] > SLOW:
-                continue
-            start = time.perf_counter()
-            call()
-            found[name].append(time.perf_counter() - start)
-    return {name: 1000 * statistics.median(times[1:]) for name, times in found.items()}
-
-
 def measure(
     case: Case, theirs: Callable[..., Tensor], modules: dict[str, nn.Module], size: tuple[int, int], rounds: int
 ) -> None:
@@ -155,8 +144,8 @@ def measure(
 
         return call
 
-    forward = timed({name: plain(run) for name, run in runs.items()}, rounds)
-    both = timed({name: partial(gradients, run, given) for name, run in runs.items()}, rounds)
+    forward = medians({name: plain(run) for name, run in runs.items()}, rounds, slow=SLOW)
+    both = medians({name: partial(gradients, run, given) for name, run in runs.items()}, rounds, slow=SLOW)
     print(f"  {'':<12} {'forward':>10} {'ratio':>8} {'fwd+bwd':>10} {'ratio':>8} {'graph':>8}")
     for name in runs:
         ratios = forward["authors"] / forward[name], both["authors"] / both[name]

@@ -11,28 +11,22 @@ itself takes, for machines that others use too (with one thread). Levels 0 and 1
 from __future__ import annotations
 
 import argparse
-import statistics
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import torch
+from plstm_functions import scalar_grid
 from plstm_reference import open_checkout
+from rounds import medians
 from torch import Tensor
 
 import recdsl
 from recdsl import api
 from recdsl.verify.schedules import schedules_of
 
-PROGRAM = """
-layer image(K, V) over i, j:
-  in q, k : K
-  in v : V
-  in s_r, s_d, t_rr, t_dr, t_rd, t_dd, m_r, m_d, direct : scalar
-  R : K V = s_r * k * v + t_rr * R[i-1] + t_dr * Dn[j-1]
-  Dn : K V = s_d * k * v + t_rd * R[i-1] + t_dd * Dn[j-1]
-  out (sum[K](q * (m_r * R[i-1] + m_d * Dn[j-1])) + direct * sum[K](q * k) * v) / sqrt(K)
-"""
+PROGRAM = scalar_grid("all turns")
 SHAPES = ((16, 16, 16, 32, 32), (8, 32, 32, 64, 64))
 Function = Callable[..., Tensor]
 
@@ -49,10 +43,10 @@ def theirs(levels: int) -> Function:
     from plstm.torch.plstm_2d import pLSTM2D_torch
 
     def function(q: Tensor, k: Tensor, v: Tensor, *gates: Tensor) -> Tensor:
-        s_r, s_d, t_rr, t_dr, t_rd, t_dd, m_r, m_d, direct = gates
+        s_r, s_d, *transitions, m_l, m_u, direct = gates
         sides = (x[..., None] for x in (q, k, v))
-        sources, marks = ([x[..., None, None, None] for x in each] for each in ((s_r, s_d), (m_r, m_d)))
-        turns = [x[..., None, None] for x in (t_rr, t_dd, t_rd, t_dr)]
+        sources, marks = ([x[..., None, None, None] for x in each] for each in ((s_r, s_d), (m_l, m_u)))
+        turns = [x[..., None, None] for x in transitions]
         y = pLSTM2D_torch(*sides, *sources, *turns, *marks, direct[..., None, None, None, None], levels=levels)
         return y.squeeze(-1)
 
@@ -75,21 +69,6 @@ def with_backward(function: Function, given: list[Tensor]) -> None:
     torch.autograd.grad(function(*leaves).sum(), leaves)
 
 
-def medians(
-    ways: dict[str, Function], run: Callable[..., None], given: list[Tensor], rounds: int, clock: Callable[[], float]
-) -> dict[str, float]:
-    """Milliseconds of each way, all of them in turn in every round."""
-    found: dict[str, list[float]] = {name: [] for name in ways}
-    for function in ways.values():
-        run(function, given)
-    for _ in range(rounds):
-        for name, function in ways.items():
-            start = clock()
-            run(function, given)
-            found[name].append(1e3 * (clock() - start))
-    return {name: statistics.median(times) for name, times in found.items()}
-
-
 def compare(shape: tuple[int, ...], arguments: argparse.Namespace) -> None:
     given, keys, values, text = inputs(*shape), shape[-2], shape[-1], arguments.schedule
     (recurrence,) = recdsl.explain(PROGRAM).recurrences
@@ -98,7 +77,10 @@ def compare(shape: tuple[int, ...], arguments: argparse.Namespace) -> None:
     ways = {names[each]: ours(each, keys, values) for each in schedules}
     peers = {f"authors, levels {n}": theirs(n) for n in arguments.levels if 1 << n <= min(shape[1:3])}
     clock = time.process_time if arguments.cpu_time else time.perf_counter
-    times = [medians(ways | peers, run, given, arguments.rounds, clock) for run in (forward, with_backward)]
+    times = [
+        medians({name: partial(run, way, given) for name, way in (ways | peers).items()}, arguments.rounds, clock)
+        for run in (forward, with_backward)
+    ]
     best = [min(each[name] for name in peers) for each in times]
     with torch.no_grad():
         results = {name: function(*given) for name, function in (ways | peers).items()}

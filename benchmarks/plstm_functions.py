@@ -109,17 +109,23 @@ def sequences() -> Iterator[Case]:
         )
 
 
+def scalar_grid(mode: str) -> str:
+    """The program of one state with the transitions of a mode."""
+    transitions, up, left = MODES[mode]
+    turns = {"ru": "t_ru * Dn[y-1]", "dl": "t_dl * R[x-1]"}
+    return SCALAR_GRID.format(transitions=transitions, up=up.format(**turns), left=left.format(**turns))
+
+
 def grids() -> Iterator[Case]:
     function = importlib.import_module("plstm.torch.plstm_2d").pLSTM2D_torch
     for mode, (transitions, up, left) in MODES.items():
         names = tuple(transitions.split(", "))
         for levels in (0, 1, 2, 3):
             call = in_mode(function, names, levels)
-            one = {"ru": "t_ru * Dn[y-1]", "dl": "t_dl * R[x-1]"}
             leaves = scalar_gates((8, 8), ("q", "k", "v"), ("s_r", "s_d", *names, "m_l", "m_u", "direct"))
             yield Case(
                 f"pLSTM2D_torch, levels {levels}, J 1, {mode}",
-                SCALAR_GRID.format(transitions=transitions, up=up.format(**one), left=left.format(**one)),
+                scalar_grid(mode),
                 leaves,
                 one_state(call),
                 {"K": 3, "V": 2},

@@ -12,13 +12,13 @@ from __future__ import annotations
 
 import argparse
 import math
-import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import torch
-import torch.nn.functional as F  # noqa: N812  # torch calls it F
+import torch.nn.functional as F
+from rounds import medians
 from torch import Tensor
 
 import recdsl
@@ -289,14 +289,15 @@ def inputs(case: Case, device: str, dtype: torch.dtype, length: int | None = Non
     return [x.to(device, dtype) for x in drawn]
 
 
-def seconds(function: Callable[[], object], device: str) -> float:
-    if device == "cuda":
-        torch.cuda.synchronize()
-    start = time.perf_counter()
-    function()
-    if device == "cuda":
-        torch.cuda.synchronize()
-    return time.perf_counter() - start
+def clock_of(device: str) -> Callable[[], float]:
+    """The time when all that was begun is done."""
+
+    def clock() -> float:
+        if device == "cuda":
+            torch.cuda.synchronize()
+        return time.perf_counter()
+
+    return clock
 
 
 def both_ways(function: Function, given: list[Tensor], seed: Tensor) -> None:
@@ -304,20 +305,9 @@ def both_ways(function: Function, given: list[Tensor], seed: Tensor) -> None:
     torch.autograd.grad(function(*leaves), leaves, seed, allow_unused=True)
 
 
-def medians(ways: dict[str, Callable[[], object]], rounds: int, device: str) -> dict[str, float]:
-    """The median milliseconds of each way, in interleaved rounds after one that does not count."""
-    taken: dict[str, list[float]] = {name: [] for name in ways}
-    for turn in range(rounds + 1):
-        for name, way in ways.items():
-            spent = seconds(way, device)
-            if turn > 0:
-                taken[name].append(1000 * spent)
-    return {name: statistics.median(found) for name, found in taken.items()}
-
-
 def run(name: str, options: argparse.Namespace) -> None:
     case = CASES[name]
-    device = options.device
+    device, clock = options.device, clock_of(options.device)
     names = {"recdsl": "auto", "recdsl sequential": "sequential"} | {f"recdsl {each}": each for each in case.schedules}
     ways: dict[str, Function] = {}
     for each, schedule in names.items():
@@ -342,14 +332,16 @@ def run(name: str, options: argparse.Namespace) -> None:
     given = inputs(case, device, torch.float32)
     seed = torch.randn_like(ways["recdsl"](*given))
     with torch.no_grad():
-        forward = medians({each: lambda f=f: f(*given) for each, f in ways.items()}, options.rounds, device)
+        forward = medians({each: lambda f=f: f(*given) for each, f in ways.items()}, options.rounds, clock)
     backward = medians(
         {each: lambda f=f: both_ways(f, given, seed) for each, f in ways.items() if each not in case.once},
         options.rounds,
-        device,
+        clock,
     )
     for each in case.once & set(ways):
-        backward[each] = 1000 * seconds(lambda f=ways[each]: both_ways(f, given, seed), device)
+        start = clock()
+        both_ways(ways[each], given, seed)
+        backward[each] = 1000 * (clock() - start)
     bytes = sum(x.numel() * x.element_size() for x in given) + seed.numel() * seed.element_size()
     print(f"\n{name}: {' '.join(str(tuple(shape)) for shape in case.shapes)}, {bytes / 1e6:.0f} MB in and out")
     print(f"  {'':28} {'forward':>9} {'ratio':>7} {'+backward':>10} {'ratio':>7} {'error':>8}")
@@ -374,7 +366,7 @@ def main() -> None:
     )
     a, b = torch.randn(WIDE), torch.randn(WIDE)
     ways = {"torch.add": lambda: torch.add(a, b)}
-    print(f"torch.add of {WIDE}: {medians(ways, options.rounds, 'cpu')['torch.add']:.2f} ms")
+    print(f"torch.add of {WIDE}: {medians(ways, options.rounds)['torch.add']:.2f} ms")
     for name in options.cases or CASES:
         run(name, options)
 

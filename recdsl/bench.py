@@ -150,7 +150,8 @@ def _row(
     import torch
 
     graph = module.domain == "graph"
-    example = Example(0, setup.batch, (length,) * len(module.axes), edges=_edges(length) if graph else ())
+    edges = _edges(length, module.cyclic_graph) if graph else ()
+    example = Example(0, setup.batch, (length,) * len(module.axes), edges=edges)
     tensors = example.tensors(module, given) | ({"edge_index": example.edge_index()} if graph else {})
     inputs = {name: _moved(tensor, device, dtype) for name, tensor in tensors.items()}
     extra = {"edge_index": inputs.pop("edge_index")} if graph else {}
@@ -161,7 +162,7 @@ def _row(
     def both() -> None:
         made.zero_grad(set_to_none=True)
         total = torch.stack([each.sum().float() for each in _differentiable(forward())]).sum()
-        total.backward()  # type: ignore[no-untyped-call]
+        torch.autograd.backward(total)
 
     with torch.no_grad():
         seconds = _median(forward, setup, device)
@@ -179,9 +180,11 @@ def _moved(tensor: Tensor, device: torch.device, dtype: torch.dtype) -> Tensor:
     return tensor.to(dtype) if tensor.is_floating_point() else tensor
 
 
-def _edges(nodes: int) -> tuple[tuple[int, int], ...]:
-    """A random acyclic graph: every edge runs from a lower number to a higher one."""
+def _edges(nodes: int, cyclic: bool) -> tuple[tuple[int, int], ...]:
+    """A random graph; every edge of an acyclic one runs from a lower number to a higher one."""
     draw = random.Random(0)
+    if cyclic:
+        return tuple((draw.randrange(nodes), draw.randrange(nodes)) for _ in range(_EDGES_PER_NODE * nodes))
     heads = [draw.randrange(1, nodes) for _ in range(_EDGES_PER_NODE * nodes)] if nodes > 1 else []
     return tuple((draw.randrange(head), head) for head in heads)
 

@@ -15,6 +15,13 @@ def chain_call(owner: Class, name: str, batch: str) -> str:
     return f'chain("{owner.module.name}.{name}", path, {default}, len(self.{safe(name)}), {batch})'
 
 
+def one_chain(owner: Class, name: str) -> str:
+    """The copies that all nodes of a graph go through."""
+    default = path_attribute(depth_named(owner.module, name))
+    owner.file.helpers.add("check_path")
+    return f'check_path("{owner.module.name}.{name}", {default} if path is None else path, len(self.{safe(name)}))'
+
+
 def depth_named(module: Module, name: str) -> Depth:
     return next(item for item in module.items if isinstance(item, Depth) and item.name == name)
 

@@ -65,7 +65,7 @@ class Turns:
         arguments = self._arguments(carried)
         names = list(carried.values())
         key = self._key() if self.stateful and self.scope.stateful else None
-        if self.scope.pathed == self.item.name:
+        if self.scope.pathed == self.item.name and self.scope.module.domain != "graph":
             self._along_path(names, arguments, key)
         else:
             self._plain(names, arguments, key)
@@ -173,7 +173,7 @@ class Turns:
         """`turn, (block, before) in enumerate(zip(self.block, state["block"]))` and its simpler kin."""
         parts: list[tuple[str, str]] = []
         if self.item.kind == "repeat":
-            parts.append((one, self.code) if one else ("layer", path_attribute(self.item)))
+            parts.append((one, self.code) if one else ("layer", self._path()))
         if key:
             parts.append(("before", f'state["{key}"]'))
         turn = safe_local(self.item.turn) if self.item.turn is not None else None
@@ -185,6 +185,10 @@ class Turns:
         if turn is None:
             return f"{names} in {source}"
         return f"{turn}, {f'({names})' if len(parts) > 1 else names} in enumerate({source})"
+
+    def _path(self) -> str:
+        """The copies to go through: those that the caller says, who has one path for all nodes of a graph, or the default."""
+        return "path" if self.scope.pathed == self.item.name else path_attribute(self.item)
 
     def _body(self, names: list[str], call: str, states: str) -> None:
         scope = self.scope

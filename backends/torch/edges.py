@@ -24,14 +24,18 @@ def read(printer: Printer, expr: Read) -> Text:
     on_edges = "edge" in whole.labels
     if expr.via == "tail":
         return _indexed(whole, receiver.tail, "edge")
-    return _indexed(whole, receiver.edges if on_edges else receiver.nodes, "pred")
+    if on_edges:  # a node's own edges may be a slice
+        return _indexed(whole, receiver.edges, "pred", slices=not scope.on_edges)
+    return _indexed(whole, receiver.nodes, "pred")
 
 
-def _indexed(whole: Text, index: str, label: str) -> Text:
+def _indexed(whole: Text, index: str, label: str, slices: bool = False) -> Text:
+    """A value at an index; `index_select` takes a fraction of the time that brackets do."""
     labels = (label, *whole.labels[1:])
     if not index or not whole.labels or whole.labels[0] in whole.labels[1:]:
         return replace(whole, labels=labels if whole.labels else ())
-    return replace(whole, code=f"{whole.at(ATOM)}[{index}]", labels=labels, strength=ATOM)
+    code = f"{whole.at(ATOM)}[{index}]" if slices else f"{whole.at(ATOM)}.index_select(0, {index})"
+    return replace(whole, code=code, labels=labels, strength=ATOM)
 
 
 def varies(expr: Expr) -> bool:
@@ -46,16 +50,14 @@ def lifted(printer: Printer, expr: Expr) -> Text:
     text = type(printer)(replace(scope, pred=False)).text(expr)
     if text.number or not text.labels or text.labels[0] not in (scope.module.axes[0], "edge"):
         return text
-    return replace(text, code=f"{text.at(ATOM)}[{scope.graph.back}]", labels=("pred", *text.labels[1:]), strength=ATOM)
+    return _indexed(text, scope.graph.back, "pred")
 
 
 def _inside(printer: Printer, expr: Apply) -> Text:
     """The operand of a reduction, for every incoming edge."""
     inner = type(printer)(replace(printer.scope, pred=True))
     operand = expr.operands[0]
-    text = inner.cast(
-        inner.tensor(inner.text(operand), operand.type.kind), "real" if expr.type.kind == "real" else operand.type.kind
-    )
+    text = inner.cast(inner.tensor(inner.text(operand), operand.type.kind), expr.type.kind)
     if "pred" not in text.labels:
         scope = printer.scope
         assert scope.graph is not None

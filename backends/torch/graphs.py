@@ -124,6 +124,7 @@ class Levels:
             if any(read.via == "pred" for read in _reads(item.expr)):
                 scope.help("Graph.pairs")
         inner.lengths[scope.module.axes[0]] = inner.lengths["edge"] = inner.graph.count
+        self._place(inner)
         comment(inner, item)
         self._outside(inner, _reads(item.expr), inner.graph.here)
         printer = Printer(inner)
@@ -150,12 +151,18 @@ class Levels:
         self._outside(inner, [*(read for _, read in item.captured), *(each.start for each in item.carried)], NODES.here)
         buffers = {carry.result: inner.values.pop(carry.result, None) for carry in item.carried}
         inner.lengths[self.scope.module.axes[0]] = NODES.count
+        self._place(inner)
         depth.statement(inner, item)
         for value, buffer in buffers.items():
             inner.reads[value, (), ""] = inner.values[value]
             if buffer is not None:
                 inner.line(f"{buffer.code} = {buffer.code}.index_copy(0, {NODES.here}, {inner.values[value].code})")
                 inner.values[value] = buffer
+
+    def _place(self, inner: Scope) -> None:
+        """The numbers of the nodes of the level, which is all nodes as well."""
+        (axis,) = self.scope.module.axes
+        inner.positions[axis] = Text(f"graph.own[{NODES.here}]", (axis,), "int")
 
     def _outside(self, inner: Scope, reads: list[Read], here: str) -> None:
         """Values from outside at the nodes or edges of the level."""

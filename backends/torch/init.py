@@ -171,14 +171,14 @@ class Init:
         if set(text.labels) == set(unique) and not text.number:
             code = permuted(text, unique).code
         else:
-            code = self._expanded(text, spec, unique, sizes)
+            code = self._expanded(text, unique, sizes)
         if not flat:
             shape = self._shape(spec)
             code = f"{Text(code, strength=0).at(ATOM) if ' ' in code else code}.reshape({shape})"
         shared = isinstance(spec.value, (Weight, Read)) or set(text.labels) != set(unique)
         return f"{code}.clone()" if shared and "expand" in code else code
 
-    def _expanded(self, text: Text, spec: WeightSpec, unique: tuple[str, ...], sizes: list[str]) -> str:
+    def _expanded(self, text: Text, unique: tuple[str, ...], sizes: list[str]) -> str:
         shape = ", ".join(sizes)
         if text.number:
             plain = {"0": "zeros", "0.0": "zeros", "1": "ones", "1.0": "ones"}.get(text.code)

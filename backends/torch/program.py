@@ -23,7 +23,7 @@ HELPERS = (
     "two_level", "diagonal", "interleaved", "folded", "flipped", "logarithm", "contained", "rank_one_chunks", "rank_one", "rank_one_gated",
     "delta_chunks", "delta", "delta_gated", "block", "powers", "fourier",
     "matrix_messages", "extreme", "extreme_matrix", "logsum", "logsum_matrix", "any_of", "clamped", "mobius", "automaton",
-    "stepwise", "newton", "quasi_newton", "in_segments",
+    "tensors", "stepwise", "newton", "quasi_newton", "in_segments",
     "border", "grid", "wavefront", "rows", "divide", "gated_tiles", "gated_states", "gated_reads", "gated_product",
     "convolve", "shift", "at_index", "SlantedWaves", "Waves", "wavewise", "Graph", "levels", "line_graph", "level_by_level", "by", "check_path", "chain", "visit", "begin",
 )  # fmt: skip
@@ -36,9 +36,9 @@ NEEDS = {  # what else a helper needs
     "rank_one_gated": ("contained", "rank_one_chunks"),
     "delta": ("contained", "delta_chunks"),
     "powers": ("two_level",),
-    "stepwise": ("two_level",),
-    "newton": ("stepwise", "two_level"),
-    "quasi_newton": ("stepwise", "newton", "two_level"),
+    "stepwise": ("two_level", "tensors"),
+    "newton": ("stepwise", "two_level", "tensors"),
+    "quasi_newton": ("stepwise", "newton", "two_level", "tensors"),
     "fourier": ("two_level",),
     "line_graph": ("levels",),
     "delta_gated": ("contained", "delta_chunks"),
@@ -51,7 +51,7 @@ NEEDS = {  # what else a helper needs
     "mobius": ("two_level",),
     "automaton": ("two_level",),
     "wavefront": ("grid",),
-    "wavewise": ("grid", "wavefront", "shift"),
+    "wavewise": ("grid", "wavefront", "shift", "tensors"),
     "gated_product": ("grid", "wavefront", "shift", "gated_tiles", "gated_states", "gated_reads"),
     "rows": ("grid",),
     "divide": ("grid",),
@@ -76,7 +76,6 @@ def print_program(plan: ProgramPlan) -> str:
         "standard": _standard(text),
         "torch": _torch(text),
         "uses_state": "State" in text,
-        "ambiguous": _ambiguous(plan),
     }
     return format_python(render("torch", "file.py.j2", context))
 
@@ -84,11 +83,6 @@ def print_program(plan: ProgramPlan) -> str:
 def _source_name(plan: ProgramPlan) -> str:
     span = plan.entry.module.span
     return PurePath(span.source.path).name if span is not None else plan.entry.module.name
-
-
-def _ambiguous(plan: ProgramPlan) -> bool:
-    """Whether a parameter has a name that the checker of the text thinks hard to read."""
-    return any(each.name in ("l", "O", "I") for plan_ in plan.modules.values() for each in plan_.module.parameters)
 
 
 def _needed(file: File, name: str, body: str) -> bool:
@@ -118,6 +112,7 @@ def _helper(file: File, name: str, body: str) -> str:
             parts = ("pairs", "levels", "leaving", "plans")
             context = {part: f"Graph.{part}" in file.helpers for part in parts}
             context["leaving"] = context["leaving"] or context["pairs"]
+            context["ordered"] = not file.plan.entry.module.cyclic_graph
     return render("torch", f"helpers/{FILES.get(name, name)}.py.j2", context).strip() + "\n"
 
 
@@ -202,6 +197,5 @@ def _torch(text: str) -> list[str]:
     functional = ["import torch.nn.functional as F"] if "F." in text else []
     states = "from torch.utils.checkpoint import get_device_states, set_device_states"
     again = [states] if "get_device_states" in text else []
-    once = ["from torch.autograd.function import once_differentiable"] if "@once_differentiable" in text else []
     weak = ["from torch.utils.weak import WeakTensorKeyDictionary"] if "WeakTensorKeyDictionary" in text else []
-    return ["import torch", *functional, f"from torch import {', '.join(names)}", *once, *again, *weak]
+    return ["import torch", *functional, f"from torch import {', '.join(names)}", *again, *weak]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from recdsl.backends.torch.bodies import chain_call
+from recdsl.backends.torch.bodies import chain_call, one_chain
 from recdsl.backends.torch.documentation import result_hint, shape_text
 from recdsl.backends.torch.scope import Class, Scope
 
@@ -58,7 +58,8 @@ class Public:
             back = ", back=True" if self.module.backward_graph else ""
             checks = [*checks, f"graph = Graph.of(edge_index, {safe_local(nodes.name)}.shape[0]{back})"]
         if self.scope.pathed:
-            arguments += ["*", "path: Path | None = None"]
+            kind = "Sequence[int]" if self.module.domain == "graph" else "Path"
+            arguments += ["*", f"path: {kind} | None = None"]
             checks.append(self._chain())
         return self._method("forward", arguments, self._shapes(), [*checks, *body], self._hint(False))
 
@@ -240,9 +241,10 @@ class Public:
         return [*words, *(self.scope.whole(dim.size).code for dim in given.type.dims)]
 
     def _chain(self) -> str:
-        return f"path = {chain_call(self.owner, self.scope.pathed, self._first() + '.shape[0]')}".replace(
-            "path = chain", "visits = chain"
-        ).replace("visits", "path")
+        name = self.scope.pathed
+        if self.module.domain == "graph":
+            return f"path = {one_chain(self.owner, name)}"
+        return f"path = {chain_call(self.owner, name, self._first() + '.shape[0]')}"
 
     def _path_in_state(self) -> bool:
         return self.scope.pathed in self.owner.begins

@@ -42,10 +42,7 @@ class Result:
 
 def made(name: str) -> nn.Module:
     """A new model of two classes on images of one channel."""
-    schedule = (
-        "wavefront" if name == "pLSTM" else "auto"
-    )  # states of 4 by 4 numbers are cheaper than products of all gates
-    return recdsl.compile(SPECS[name], schedule=schedule)(Channels=1, Classes=2, patch=PATCH, **SIZES[name])
+    return recdsl.compile(SPECS[name])(Channels=1, Classes=2, patch=PATCH, **SIZES[name])
 
 
 def train(model: nn.Module, name: str, steps: int, seed: int) -> None:

@@ -6,6 +6,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from recdsl.check.reading import vocabulary_of
+from recdsl.diagnostics import Span
 from recdsl.ir import sizes
 from recdsl.ir.expr import Bound, Expr
 from recdsl.ir.module import Input, Module
@@ -15,7 +17,6 @@ from recdsl.parse import tree
 
 if TYPE_CHECKING:
     from recdsl.check.expressions import Expressions
-from recdsl.diagnostics import Span
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,7 @@ def bind_dims(
                 return None
         carried.update({dim.name: dim for dim in extra})
         if given_input.vocabulary is not None and given_input.vocabulary.operator == "name":
-            vocabulary = build.block.vocabulary_of(operand)
+            vocabulary = vocabulary_of(build.block, operand)
             if vocabulary is not None:
                 values.setdefault(str(given_input.vocabulary.operands[0]), vocabulary)
     axes = _match_axes(build, module, operands, span)
@@ -159,6 +160,8 @@ def _match_axes(
 ) -> tuple[tuple[str, str], ...] | None:
     if module.domain == "pointwise":
         return ()
+    if module.domain == "graph" and not _on_such_a_graph(build, module, span):
+        return None
     outer: dict[str, None] = {}
     for operand in operands:
         outer.update(dict.fromkeys(name for name in operand.type.axis_names if name != "edge"))
@@ -173,6 +176,21 @@ def _match_axes(
     help = "rename an axis, x[i->t], or merge some, merge(x, i j -> t)"
     build.error("R304", message, span, help=help)
     return None
+
+
+def _on_such_a_graph(build: Expressions, module: Module, span: Span) -> bool:
+    """R304 for a layer over a graph that is called where there is none, or for one over a dag where edges may form cycles."""
+    kind = "graph" if module.cyclic_graph else "dag"
+    if build.block.domain != "graph":
+        message = f"{module.name} runs over a {kind}, and there is none here"
+        help = f"a layer that calls it begins with: layer f(D) over n in {kind}:"
+    elif build.block.setting.cyclic_graph and not module.cyclic_graph:
+        message = f"{module.name} runs over a dag, and the edges here may form cycles"
+        help = "call it over n in dag; or, where nothing in it recurs along edges, write it over n in graph"
+    else:
+        return True
+    build.error("R304", message, span, help=help)
+    return False
 
 
 def result_type(

@@ -9,30 +9,26 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from recdsl.check.declare import declare_names, names_of_block
 from recdsl.check.entities import (
-    AxisEntity,
     Entity,
     ExternEntity,
     InstanceEntity,
     LayerEntity,
     SizeEntity,
-    StaticEntity,
     ValueEntity,
     WeightEntity,
 )
 from recdsl.check.expressions import Expressions
-from recdsl.check.layer_calls import instance_of
-from recdsl.check.names import find_names
-from recdsl.check.numbers import dims_of, size_of
-from recdsl.check.setting import EDGE, Made, NeedsAxes, Setting
+from recdsl.check.setting import Made, NeedsAxes, Setting
 from recdsl.check.statements import elaborate_statement
 from recdsl.diagnostics import Diagnostics, Label, Span
 from recdsl.ir import sizes
 from recdsl.ir.build import apply
-from recdsl.ir.expr import Expr, Read, Weight, reads, walk
-from recdsl.ir.module import Equation, Input, Item, WeightSpec
+from recdsl.ir.expr import Expr, Read, Weight, reads
+from recdsl.ir.module import Equation, Input, WeightSpec
 from recdsl.ir.sizes import Size
-from recdsl.ir.types import Axis, Dim, ValueType
+from recdsl.ir.types import Dim, ValueType
 from recdsl.parse import tree
 
 if TYPE_CHECKING:
@@ -71,7 +67,9 @@ class Block:
         self.failed_call = False
         self.building = ""  # the value whose equation is being built
         self.bodies: dict[int, dict[str, ValueType]] = {}
-        self._declare()
+        self.names = names_of_block(self)
+        self.report_once = Diagnostics()  # what no later pass would find again
+        declare_names(self)
 
     # ---- what stands around
 
@@ -88,69 +86,6 @@ class Block:
         if self.domain == "pointwise":
             raise NeedsAxes(span)
 
-    def _declare(self) -> None:
-        """Enter every name that the statements define, in any order."""
-        names = find_names(self.statements, tuple(each.name for each in self.given), self._outer_values())
-        self.names = names
-        self.report_once = Diagnostics()
-        if not self.setting.rebinds:
-            names.report_double_definitions(self.report_once)
-        for axis in self.axes:
-            self.entities.setdefault(axis, AxisEntity(axis, axis))
-        for new, old in names.renames.items():
-            entity = self.entities.get(old) or self.lookup(old)
-            if isinstance(entity, AxisEntity) and self.lookup(new) is None:
-                self.entities[new] = AxisEntity(new, entity.origin)
-        for name, span in names.values.items():
-            if not self._is_taken(name, span):
-                self.entities[name] = ValueEntity(name, span)
-        for name, span in names.weights.items():
-            if not self._is_taken(name, span):
-                self.entities[name] = WeightEntity(name, span)
-        for statement in self.statements:
-            self._declare_callable(statement)
-
-    def _refuse_second_definition(self, name: str) -> None:
-        """R203: an instance is no value that could be rebound."""
-        places = self.names.rebound.get(name, [])
-        if len(places) > 1:
-            labels = Label(places[1], "defined again"), Label(places[0], "defined here")
-            help = "give the second one a name of its own"
-            message = f"{name} is defined twice"
-            if not any(each.message == message for each in self.report_once.found):
-                self.report_once.error("R203", message, *labels, help=help)
-
-    def _is_taken(self, name: str, span: Span) -> bool:
-        """R203 for a value that is called like a parameter or an axis, whose meaning the name keeps."""
-        entity = self.entities.get(name) or (self.parent.lookup(name) if self.parent else None)
-        is_parameter = isinstance(entity, (SizeEntity, StaticEntity))
-        if is_parameter or (isinstance(entity, AxisEntity) and name in self.axes):
-            what = "a parameter" if is_parameter else "an axis"
-            help = "give the value another name"
-            self.report_once.error("R203", f"{name} is {what} of this layer already", Label(span), help=help)
-            return True
-        return False
-
-    def _outer_values(self) -> frozenset[str]:
-        found: set[str] = set()
-        block = self.parent
-        while block is not None:
-            found.update(name for name, entity in block.entities.items() if isinstance(entity, ValueEntity))
-            block = block.parent
-        return frozenset(found)
-
-    def _declare_callable(self, statement: tree.Statement) -> None:
-        match statement:
-            case tree.Equation(names=(tree.Name(name=name),), dims=None, value=tree.Call() as call, accumulate=False):
-                if instance_of(self, call):
-                    self.entities[name] = InstanceEntity(name, call)
-                    self._refuse_second_definition(name)
-            case tree.Extern():
-                found = self.type_of_words(statement.type, self.report_once)
-                self.entities[statement.name.name] = ExternEntity(
-                    statement.name.name, len(statement.arguments), found[0] if found else ValueType()
-                )
-
     def lookup(self, name: str) -> Entity | None:
         """What a name stands for here, in the blocks around, or among all definitions."""
         block: Block | None = self
@@ -160,6 +95,13 @@ class Block:
             block = block.parent
         definition = self.elaborator.definitions.get(name)
         return LayerEntity(definition) if definition is not None else None
+
+    def owner_of(self, name: str) -> Block | None:
+        """The block, this one or one around, that gives a name its meaning."""
+        block: Block | None = self
+        while block is not None and name not in block.entities:
+            block = block.parent
+        return block
 
     def parameter_names(self) -> list[str]:
         return [each.name for each in self.setting.parameters]
@@ -200,133 +142,14 @@ class Block:
                 found[parameter.name] = sizes.substitute(parameter.default, found)
         return found
 
-    # ---- reads
-
-    def read(self, name: str, span: Span) -> Expr | None:
-        """The value of a name at the current point."""
-        return self._read(name, span)
-
-    def read_shifted(self, name: str, span: Span) -> Read | None:
-        """The value of a name that is read at a shift: one that is not rebound."""
-        owner = self.owner_of(name)
-        if owner is not None and name in owner.names.rebound:
-            if self._is_doubled(name, owner):
-                return None
-            labels = [Label(span, "read at a shift")]
-            places = owner.names.rebound[name]
-            labels += [Label(each, "rebound here") for each in (places[1:2] or places[:1])]
-            help = f"give the value that is meant a name of its own: now = {name}"
-            message = f"{name} is rebound and cannot be read at a shift"
-            if not any(each.message == message for each in self.report.found):
-                self.report.error("R206", message, *labels, help=help)
-            return None
-        found = self._read(name, span)
-        return found if isinstance(found, Read) else None
-
-    def _is_doubled(self, name: str, owner: Block) -> bool:
-        """Whether a name is defined twice where that is refused (R203), so that nothing more need be said."""
-        if owner.setting.rebinds or name not in owner.names.doubled:
-            return False
-        self.failed.add(name)
-        return True
-
-    def owner_of(self, name: str) -> Block | None:
-        block: Block | None = self
-        while block is not None and name not in block.entities:
-            block = block.parent
-        return block
-
-    def _read(self, name: str, span: Span) -> Read | None:
-        if name in self.entities and isinstance(self.entities[name], ValueEntity):
-            return self._own(name, span)
-        if self.parent is None:  # a name that was refused, such as that of a parameter
-            self.failed.add(name)
-            return None
-        if name not in self.made.captured:
-            outer = self.parent._read(name, span)
-            if outer is None:
-                self.guessed = True
-                return None
-            self._capture(name, outer)
-        type_ = self.types[name]
-        return Read(name, self._as_seen(type_), via=self._via(type_), span=span)
-
-    def _own(self, name: str, span: Span) -> Read | None:
-        version = self.made.versions.get(name, name)
-        if name in self.names.rebound and name not in self.made.versions:
-            if self.strict and not self._is_doubled(name, self):
-                help = "statements that rebind a name are read in the order written"
-                self.report.error("R208", f"{name} is read before it has a value", Label(span), help=help)
-            return None
-        type_ = self.types.get(version)
-        if type_ is None:
-            self.guessed = True
-            if self.strict and version not in self.failed and version != self.building:
-                help = "give its equation dims: h : H = …"
-                self.report.error("R301", f"the dims of {name} are not known", Label(span), help=help)
-            return None
-        self.seen.setdefault(version, type_)  # later reads of this pass may find another
-        return Read(version, self._as_seen(type_), via=self._via(type_), span=span)
-
-    def _via(self, type_: ValueType) -> str:
-        """A node value that an edge reads is read at the node the edge leaves."""
-        at_edge = self.domain == "graph" and self.point_axis == "edge"
-        return "tail" if at_edge and type_.axis_names == self.axes else ""
-
-    def _as_seen(self, type_: ValueType) -> ValueType:
-        return replace(type_, axes=(EDGE,)) if self._via(type_) else type_
-
-    def _capture(self, name: str, outer: Read) -> None:
-        type_ = outer.type if self.domain != "pointwise" else replace(outer.type, axes=())
-        self.made.captured[name] = outer
-        self.types[name] = type_
-        self.made.inputs.append(Input(name, type_, vocabulary=self._outer_vocabulary(outer.value)))
-
-    def _outer_vocabulary(self, value: str) -> Size | None:
-        assert self.parent is not None
-        return self.parent.vocabulary_of(Read(value, ValueType()))
-
-    def read_weight(self, name: str, span: Span) -> Expr | None:
-        """A `param` or `const`, here or of a block around."""
-        if name in self.entities:
-            spec = self.made.weights.get(name)
-            return None if spec is None else Weight(name, ValueType(spec.kind, (), spec.dims), span)
-        assert self.parent is not None, name
-        shared = f"%{name}"
-        if shared not in self.made.captured:
-            weight = self.parent.read_weight(name, span)
-            if weight is None:
-                return None
-            self._capture(shared, weight if isinstance(weight, Read) else self.parent.nameless(weight, shared))
-        return Read(shared, self.types[shared], span=span)
-
-    def reads_value(self, name: str) -> bool:
-        """Whether an equation or a body inside this block reads an input."""
-        return any(
-            isinstance(each, Read) and each.value == name
-            for item in self.made.items
-            for expr in _expressions_of(item)
-            for each in walk(expr)
-        )
-
-    def vocabulary_of(self, expr: Expr) -> Size | None:
-        """The vocabulary of a token input that an expression reads."""
-        for each in walk(expr):
-            if isinstance(each, Read):
-                for given in self.made.inputs:
-                    if given.name == each.value and given.vocabulary is not None:
-                        return given.vocabulary
-        return None
-
     # ---- what expressions make
 
     def nameless(self, value: Expr, name: str | None = None) -> Read:
         """An equation for an expression that has no name in the source."""
-        if name is None or (name in self.types and any(isinstance(i, Equation) and i.id == name for i in self.made.items)):  # fmt: skip
-            if name is None:
-                name = self.unique("%")
-            else:
-                return Read(name, self.types[name], span=value.span)
+        if name is None:
+            name = self.unique("%")
+        elif name in self.types and any(isinstance(each, Equation) and each.id == name for each in self.made.items):
+            return Read(name, self.types[name], span=value.span)
         type_ = self.normal(value.type)
         self.made.items.append(Equation(name, name.strip("%"), type_, value, span=value.span))
         self.types[name] = type_
@@ -435,49 +258,6 @@ class Block:
         """Inputs and parameters before what reads them, otherwise the order written."""
         early = [s for s in self.statements if isinstance(s, (tree.Input, tree.Weight))]
         return [*early, *(s for s in self.statements if not isinstance(s, (tree.Input, tree.Weight)))]
-
-    # ---- types
-
-    def type_of_words(self, node: tree.Type, report: Diagnostics) -> tuple[ValueType, set[str], Size | None] | None:
-        """A type, its words `static` and `edge`, and the vocabulary of tokens."""
-        kind, words, vocabulary = "real", set[str](), None
-        dims: list[tree.Expression] = []
-        for word in node.words:
-            match word:
-                case tree.Token():
-                    kind, vocabulary = "int", size_of(word.vocabulary, self.lookup)
-                    if vocabulary is None:
-                        help = "write token[V], V being a parameter, or a number"
-                        report.error("R305", "the vocabulary is not a size", Label(word.vocabulary.span), help=help)
-                        return None
-                case tree.Name(name=("bool" | "complex" | "real") as name):
-                    if kind not in ("real", name):
-                        report.error(
-                            "R303", f"a value cannot be {kind} and {name}", Label(word.span), help="leave one out"
-                        )
-                        return None
-                    kind = name
-                case tree.Name(name=("static" | "edge") as name):
-                    words.add(name)
-                case tree.Name(name="scalar"):
-                    pass
-                case _:
-                    dims.append(word)
-        along = tree.Along(tuple(dims), node.span)
-        found = dims_of(along, self.lookup, report, self.renamed_dims(), self.parameter_names())
-        if found is None:
-            return None
-        axes: tuple[Axis, ...] = tuple(Axis(axis, sizes.axis_length(axis)) for axis in self.axes)
-        if "edge" in words:
-            axes = (EDGE,)
-        return ValueType(kind, () if "static" in words else axes, found), words, vocabulary
-
-
-def _expressions_of(item: Item) -> list[Expr]:
-    """What an equation computes and starts from, or a body captures."""
-    if isinstance(item, Equation):
-        return [item.expr] if item.init is None else [item.expr, item.init]
-    return [read for _, read in item.captured]
 
 
 def count_makers(value: tree.Expression, block: Block) -> int:

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 
 from recdsl.check.arguments import Arguments
 from recdsl.check.contractions import conv, embed, linear, needs_dims
-from recdsl.check.entities import AxisEntity
-from recdsl.check.numbers import can_count, check_count, dims_of, size_of
+from recdsl.check.forms import DRAWS, has_no_arrow, is_axis, is_plain, names_of
+from recdsl.check.numbers import size_of
+from recdsl.check.reshaping import concat_or_stack, flip, gather_or_scatter, merge_or_split, slice_part, window
 from recdsl.check.setting import with_size
 from recdsl.ir import sizes
 from recdsl.ir.expr import Const, Expr, Number, Read
-from recdsl.ir.sizes import Size
-from recdsl.ir.types import Axis, Dim, ValueType
+from recdsl.ir.types import ValueType
 from recdsl.parse import tree
 
 if TYPE_CHECKING:
@@ -34,14 +34,13 @@ UNARY = (
 BINARY = ("logaddexp", "atan2", "complex", "quantise", "dropout")
 TERNARY = ("where", "clamp")
 REDUCTIONS = ("sum", "mean", "prod", "logsumexp", "norm", "argmax", "max", "min")
-DRAWS = {"normal": 2, "uniform": 2, "orthogonal": 1}
 
 
 def _elementwise(
     build: Expressions, name: str, arguments: Arguments, along: tree.Along | None, expected: Expected
 ) -> Expr | None:
     arity = 1 if name in UNARY else 2 if name in BINARY else 3
-    if not _plain(build, name, arguments, along, arity):
+    if not is_plain(build, name, arguments, along, arity):
         return None
     if name == "where":
         return _where(build, arguments, expected)
@@ -74,30 +73,12 @@ def _where(build: Expressions, arguments: Arguments, expected: Expected) -> Expr
     return build.elementwise("where", (condition, *branches), arguments.span)
 
 
-def _plain(build: Expressions, name: str, arguments: Arguments, along: tree.Along | None, arity: int) -> bool:
-    """Whether a call has just `arity` arguments by position."""
-    if along is not None:
-        build.error("R204", f"{name} takes no dims in brackets", along.span)
-        return False
-    return (
-        arguments.allow(name, build.report, arity)
-        and arguments.needs(name, build.report, arity)
-        and _no_arrow(build, name, arguments)
-    )
-
-
-def _no_arrow(build: Expressions, name: str, arguments: Arguments) -> bool:
-    if arguments.arrow is not None:
-        build.error("R204", f"{name} takes no arrow", arguments.arrow.span)
-    return arguments.arrow is None
-
-
 def _extremum(
     build: Expressions, name: str, arguments: Arguments, along: tree.Along | None, expected: Expected
 ) -> Expr | None:
     """`max(a, b)` is elementwise, `max[K](x)` a reduction."""
     if along is None and len(arguments.positional) == 2:
-        if not _plain(build, name, arguments, along, 2):
+        if not is_plain(build, name, arguments, along, 2):
             return None
         operands = tuple(build.value(each, expected) for each in arguments.positional)
         return build.elementwise({"max": "maximum", "min": "minimum"}[name], operands, arguments.span)
@@ -111,7 +92,7 @@ def _along(
     arity = 2 if name == "topk" else 1
     if not arguments.allow(name, build.report, arity) or not arguments.needs(name, build.report, arity):
         return None
-    if not _no_arrow(build, name, arguments):
+    if not has_no_arrow(build, name, arguments):
         return None
     names = names_of(build, along) if along is not None else None
     stays = name in ("softmax", "cumsum", "topk")
@@ -121,6 +102,10 @@ def _along(
     if operand is None or (arity == 2 and count is None) or (along is not None and names is None):
         return None
     over = names if names is not None else operand.type.dim_names
+    if "pred" in over and not (build.on_edges(arguments.span) and _works_over_edges(build, name, over, arguments)):
+        return None
+    if "pred" in over and not operand.type.axes:
+        operand = build.at_every_point(operand, arguments.span)
     if name == "argmax" and len(over) != 1:
         return build.error("R204", "argmax works along one dim", arguments.span, help="write argmax[K](x)")
     if not over and not stays:
@@ -133,20 +118,20 @@ def _along(
     return build.operator(name, operands, arguments.span, over=over)
 
 
-def names_of(build: Expressions, along: tree.Along) -> tuple[str, ...] | None:
-    """The plain names in brackets."""
-    names = []
-    for each in along.dims:
-        if not isinstance(each, tree.Name):
-            return build.error("R305", "dims in brackets are names", each.span)
-        if is_axis(build, each.name):
-            build.block.need_axes()
-        names.append(each.name)
-    return tuple(names)
+OVER_EDGES = ("sum", "mean", "max", "min", "prod", "logsumexp", "softmax")
 
 
-def is_axis(build: Expressions, name: str) -> bool:
-    return isinstance(build.block.lookup(name), AxisEntity)
+def _works_over_edges(build: Expressions, name: str, over: tuple[str, ...], arguments: Arguments) -> bool:
+    """R305 for what has no meaning for the edges that come in, of which each node has its own number."""
+    if name not in OVER_EDGES:
+        help = f"{', '.join(OVER_EDGES[:-1])} and {OVER_EDGES[-1]} do"
+        build.error("R305", f"{name} does not run over edges", arguments.span, help=help)
+    elif name == "softmax" and len(over) > 1:
+        help = f"write total = logsumexp[{', '.join(over)}](…), then exp(… - total)"
+        build.error("R305", "softmax runs over edges alone, or over dims", arguments.span, help=help)
+    else:
+        return True
+    return False
 
 
 def _everywhere(
@@ -154,7 +139,7 @@ def _everywhere(
 ) -> Expr | None:
     if along is not None:
         return _along(build, name, arguments, along, expected)
-    if not _plain(build, name, arguments, along, 1):
+    if not is_plain(build, name, arguments, along, 1):
         return None
     operand = build.value(arguments.positional[0])
     return None if operand is None else build.operator(name, (operand,), arguments.span, over=("*",))
@@ -166,7 +151,7 @@ def _draw(
     if not build.block.in_start:
         help = "noise(std) draws at every point"
         return build.error("R305", f"{name} draws only the start of a parameter", arguments.span, help=help)
-    if not _plain(build, name, arguments, along, DRAWS[name]):
+    if not is_plain(build, name, arguments, along, DRAWS[name]):
         return None
     operands = [build.value(each) for each in arguments.positional]
     known = tuple(each for each in operands if each is not None)
@@ -176,174 +161,13 @@ def _draw(
 def _noise(
     build: Expressions, name: str, arguments: Arguments, along: tree.Along | None, expected: Expected
 ) -> Expr | None:
-    if not _plain(build, name, arguments, along, 1):
+    if not is_plain(build, name, arguments, along, 1):
         return None
     if expected is None:
         return needs_dims(build, name, arguments)
     std = build.value(arguments.positional[0])
     axes = (build.block.point_axis,) if build.block.domain == "graph" else build.block.axes
     return None if std is None else build.operator(name, (std,), arguments.span, dims=expected, axes=axes)
-
-
-def _merge(
-    build: Expressions, name: str, arguments: Arguments, along: tree.Along | None, expected: Expected
-) -> Expr | None:
-    """`merge(x, H V -> D)`, `split(x, D -> H V)`, also of axes."""
-    if not arguments.allow(name, build.report, 2) or not arguments.needs(name, build.report, 2):
-        return None
-    if arguments.arrow is None:
-        example = "merge(x, H V -> D)" if name == "merge" else "split(x, D -> H V)"
-        return build.error("R204", f"{name} needs an arrow", arguments.span, help=f"write {example}")
-    operand = build.value(arguments.positional[0])
-    source = arguments.positional[1]
-    names = tuple(n.name for n in (source.dims if isinstance(source, tree.Along) else [source]) if isinstance(n, tree.Name))  # fmt: skip
-    targets = tuple(each.name for each in arguments.arrow.dims if isinstance(each, tree.Name))
-    if operand is None:
-        return None
-    if names and all(each in operand.type.axis_names for each in names):
-        return _merge_axes(build, name, operand, names, targets, arguments)
-    dims = dims_of(arguments.arrow, build.block.lookup, build.report)
-    if dims is None:
-        return None
-    if name == "merge":
-        if len(dims) != 1:
-            return build.error("R204", "merge makes one dim", arguments.arrow.span)
-        return _merge_dims(build, operand, names, dims[0], arguments)
-    if len(names) != 1:
-        return build.error("R204", "split takes one dim apart", source.span)
-    if names[0] in operand.type.dim_names:
-        size = sizes.product(tuple(dim.size for dim in dims))
-        if build.agree(operand.type.dim(names[0]).size, size):
-            operand = with_size(operand, names[0], size)
-    return build.operator(name, (operand,), arguments.span, name=names[0], into=dims)
-
-
-def _merge_dims(
-    build: Expressions, operand: Expr, names: tuple[str, ...], into: Dim, arguments: Arguments
-) -> Expr | None:
-    """Merge dims into one that is as large as they are together, by default or as the caller has it."""
-    together = sizes.product(tuple(dim.size for dim in operand.type.dims if dim.name in names))
-    if not build.agree(together, into.size):
-        return build.operator("merge", (operand,), arguments.span, names=names, into=into)
-    merged = build.operator("merge", (operand,), arguments.span, names=names, into=Dim(into.name, together))
-    return None if merged is None else with_size(merged, into.name, into.size)
-
-
-def _merge_axes(
-    build: Expressions, name: str, operand: Expr, names: tuple[str, ...], targets: tuple[str, ...], arguments: Arguments
-) -> Expr | None:
-    build.block.need_axes()
-    if name == "merge":
-        length = sizes.product(tuple(operand.type.axis(each).length for each in names))
-        return build.operator(name, (operand,), arguments.span, names=names, into=Axis(targets[0], length))
-    unknown = [each for each in targets if each not in build.block.axes]
-    if unknown:
-        help = "an axis is split into axes of the layer, whose lengths are known"
-        return build.error("R304", f"the length of {unknown[0]} is not known", arguments.span, help=help)
-    into = tuple(Axis(each, sizes.axis_length(each)) for each in targets)
-    return build.operator(name, (operand,), arguments.span, name=names[0], into=into)
-
-
-def _concat(
-    build: Expressions, name: str, arguments: Arguments, along: tree.Along | None, expected: Expected
-) -> Expr | None:
-    """`concat[C](a, b)` puts values behind each other along C, `stack[F](a, b)` along a new dim F."""
-    operands = [build.value(each) for each in arguments.positional]
-    names = names_of(build, along) if along is not None else None
-    if names is None or len(names) != 1:
-        return build.error("R204", f"{name} needs one dim in brackets", arguments.span, help=f"write {name}[C](a, b)")
-    if not arguments.allow(name, build.report, 999) or not arguments.needs(name, build.report, 1):
-        return None
-    known = tuple(each for each in operands if each is not None)
-    if len(known) < len(operands):
-        return build.placeholder(known, arguments.span)
-    size: Size | None = sizes.number(len(known))
-    if name == "concat":
-        size = None
-        for operand in known:
-            if names[0] not in operand.type.dim_names:
-                return build.error("R302", f"this has no dim {names[0]}", operand.span or arguments.span)
-            part = operand.type.dim(names[0]).size
-            size = part if size is None else sizes.apply("+", size, part)
-    assert size is not None
-    return build.operator(name, known, arguments.span, dim=Dim(names[0], size))
-
-
-def _slice(
-    build: Expressions, name: str, arguments: Arguments, along: tree.Along | None, expected: Expected
-) -> Expr | None:
-    if not arguments.allow(name, build.report, 3) or not arguments.needs(name, build.report, 3):
-        return None
-    names = names_of(build, along) if along is not None else None
-    if names is None or len(names) != 1:
-        return build.error("R204", "slice needs one dim in brackets", arguments.span, help="write slice[D](x, 0, 4)")
-    operand = build.value(arguments.positional[0])
-    start, stop = (size_of(each, build.block.lookup) for each in arguments.positional[1:])
-    if start is None or stop is None:
-        return build.error("R305", "the ends of a slice are numbers known when the module is built", arguments.span)
-    length = sizes.apply("-", stop, start)
-    if not can_count(length) or (
-        start.operator == "number" and not can_count(sizes.apply("+", start, sizes.number(1)))
-    ):
-        help = f"write slice[{names[0]}](x, 0, 4) for the first four"
-        return build.error("R306", f"there is nothing from {start} to {stop}", arguments.span, help=help)
-    if operand is None:
-        return None
-    return build.operator(name, (operand,), arguments.span, name=names[0], start=start, stop=stop)
-
-
-def _flip(
-    build: Expressions, name: str, arguments: Arguments, along: tree.Along | None, expected: Expected
-) -> Expr | None:
-    if not arguments.allow(name, build.report, 1) or not arguments.needs(name, build.report, 1):
-        return None
-    names = names_of(build, along) if along is not None else None
-    if names is None:
-        return build.error("R204", "flip needs dims or axes in brackets", arguments.span, help="write flip[i](x)")
-    operand = build.value(arguments.positional[0], expected)
-    return None if operand is None else build.operator(name, (operand,), arguments.span, names=names)
-
-
-def _gather(
-    build: Expressions, name: str, arguments: Arguments, along: tree.Along | None, expected: Expected
-) -> Expr | None:
-    """`gather[V](x, index)` and `scatter[V](x, index)`."""
-    if not arguments.allow(name, build.report, 2) or not arguments.needs(name, build.report, 2):
-        return None
-    if along is None or len(along.dims) != 1:
-        return build.error("R204", f"{name} needs one dim in brackets", arguments.span)
-    operands = tuple(build.value(each) for each in arguments.positional)
-    if operands[0] is None or operands[1] is None:
-        return None
-    pair = (operands[0], operands[1])
-    if name == "gather":
-        names = names_of(build, along)
-        return None if names is None else build.operator(name, pair, arguments.span, name=names[0])
-    dims = dims_of(along, build.block.lookup, build.report)
-    return None if dims is None else build.operator(name, pair, arguments.span, dim=dims[0])
-
-
-def _window(
-    build: Expressions, name: str, arguments: Arguments, along: tree.Along | None, expected: Expected
-) -> Expr | None:
-    """`maxpool(x, 2)`, `avgpool(x, 2)`, `upsample(x, 2)`, along all axes of the value or those in brackets."""
-    if not arguments.allow(name, build.report, 2) or not arguments.needs(name, build.report, 2):
-        return None
-    build.block.need_axes()
-    operand = build.value(arguments.positional[0], expected)
-    size = size_of(arguments.positional[1], build.block.lookup)
-    if size is None:
-        return build.error("R305", "this size is not known when the module is built", arguments.positional[1].span)
-    if not check_count("this", size, arguments.positional[1].span, build.report):
-        return None
-    if operand is None:
-        return None
-    names = names_of(build, along) if along is not None else operand.type.axis_names
-    if names is None:
-        return None
-    if name == "upsample":
-        return build.operator(name, (operand,), arguments.span, axes=names, factor=size)
-    return build.operator(name, (operand,), arguments.span, axes=names, window=size)
 
 
 def _inverse(
@@ -370,7 +194,7 @@ def _batch(
     build: Expressions, name: str, arguments: Arguments, along: tree.Along | None, expected: Expected
 ) -> Expr | None:
     """`normalise_batch(x, weight, bias, mean, variance, eps, momentum)`, what batchnorm is made of."""
-    if not _plain(build, name, arguments, along, 7):
+    if not is_plain(build, name, arguments, along, 7):
         return None
     build.block.need_axes()
     operands = [build.value(each, expected) for each in arguments.positional[:5]]
@@ -385,7 +209,7 @@ def _batch(
 def _grad(
     build: Expressions, name: str, arguments: Arguments, along: tree.Along | None, expected: Expected
 ) -> Expr | None:
-    if not _plain(build, name, arguments, along, 2):
+    if not is_plain(build, name, arguments, along, 2):
         return None
     loss, read = (build.value(each) for each in arguments.positional)
     target = arguments.positional[1]
@@ -406,12 +230,12 @@ BUILTINS: dict[str, Builtin] = {
     **dict.fromkeys(("max", "min"), _extremum),
     **dict.fromkeys(("all", "any"), _everywhere),
     **dict.fromkeys(DRAWS, _draw),
-    **dict.fromkeys(("merge", "split"), _merge),
-    **dict.fromkeys(("concat", "stack"), _concat),
-    **dict.fromkeys(("gather", "scatter"), _gather),
-    **dict.fromkeys(("maxpool", "avgpool", "upsample"), _window),
-    "slice": _slice,
-    "flip": _flip,
+    **dict.fromkeys(("merge", "split"), merge_or_split),
+    **dict.fromkeys(("concat", "stack"), concat_or_stack),
+    **dict.fromkeys(("gather", "scatter"), gather_or_scatter),
+    **dict.fromkeys(("maxpool", "avgpool", "upsample"), window),
+    "slice": slice_part,
+    "flip": flip,
     "inverse": _inverse,
     "noise": _noise,
     "normalise_batch": _batch,

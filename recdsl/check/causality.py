@@ -14,7 +14,7 @@ from recdsl.ir.module import Causality, Depth, Equation, Item, Module, Program
 
 
 def check_order(module: Module, program: Program, report: Diagnostics) -> bool:
-    """Report every component that cannot be scheduled (R401 to R404); True when there is none."""
+    """Report every component that cannot be scheduled (R401 to R404, R406); True when there is none."""
     fine = True
     for graph, group in ordered_groups(module, program):
         try:
@@ -71,12 +71,15 @@ def _same_point(error: Unschedulable, module: Module, report: Diagnostics) -> No
     shown = names_together(unique)
     message = f"{shown} need each other at the same point" if len(unique) > 1 else f"{shown} needs itself at the same point"  # fmt: skip
     reads = [each.read.value for _, (_, each) in steps]
-    last = source_name(next((value for value in reads if not value.startswith("%")), reads[0]), module)
+    last = next((value for value in reads if not value.startswith("%")), reads[0])
     report.error("R401", message, *labels, help=_look_back(last, module))
 
 
-def _look_back(name: str, module: Module) -> str:
+def _look_back(last: str, module: Module) -> str:
+    name = source_name(last, module)
     match module.domain:
+        case "graph" if module.cyclic_graph:
+            return _in_rounds(last, module)
         case "graph":
             return f"one of these must look along the edges; {name}[pred] is the usual one"
         case "pointwise":
@@ -88,14 +91,22 @@ def _no_vector(error: Unschedulable, module: Module, report: Diagnostics) -> Non
     names = names_together(list(dict.fromkeys(source_name(item, module) for item in error.items)))
     wide = [each for each in error.inside if _is_wide(each)]
     labels = [
-        Label(span, f"reads {source_name(each.read.value, module)}{_shift_text(each, module)}{_extent(each, module)}")
+        Label(span, f"reads {source_name(each.read.value, module)}{_shift_text(each)}{_extent(each, module)}")
         for each in sorted(wide or error.inside, key=_start)
         if (span := _place(each, module)) is not None
     ]
     if wide:
         message = f"{names} cannot be computed point by point: {_verb(error.items)} many points at once"
         help = "a recurrence reads single points, h[t-1], or a sum over earlier ones, sum[s](where(s < t, …))"
+        if module.cyclic_graph:
+            help = _in_rounds(error.items[0], module)
         report.error("R404", message, *labels, help=help)
+        return
+    if module.cyclic_graph:
+        (node,) = module.axes
+        message = f"{names} {'needs itself' if len(set(error.items)) == 1 else 'need each other'} along edges that may form cycles"
+        help = f"only over {node} in dag has an order along its edges; in a graph {_in_rounds(error.items[0], module)}"
+        report.error("R406", message, *labels, help=help)
         return
     if error.possible:
         message = f"{names} would have to be computed at different points at a time"
@@ -106,6 +117,12 @@ def _no_vector(error: Unschedulable, module: Module, report: Diagnostics) -> Non
     verb = "needs itself" if len(set(error.items)) == 1 else "need each other"
     help = f"they {verb} in opposite directions; keep one direction, or make two recurrences of them"
     report.error("R402", message, *labels, help=help.replace("they needs", "it needs"))
+
+
+def _in_rounds(value: str, module: Module) -> str:
+    name = source_name(value, module)
+    edge = "edge " if "edge" in module.type_of(value).axis_names else ""
+    return f"give {name} a start and go on in rounds: loop 3 as round: {edge}{name} = …"
 
 
 def _verb(items: tuple[str, ...]) -> str:
@@ -128,9 +145,9 @@ def _extent(dependence: Dependence, module: Module) -> str:
     return ""
 
 
-def _shift_text(dependence: Dependence, module: Module) -> str:
+def _shift_text(dependence: Dependence) -> str:
     shifts = dict(dependence.read.offsets)
-    shown = [f"{axis}{shift:+d}" for axis, shift in shifts.items()]
+    shown = ["pred"] if dependence.along else [f"{axis}{shift:+d}" for axis, shift in shifts.items()]
     return f"[{', '.join(shown)}]" if shown else ""
 
 

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 
 from recdsl.check.arguments import Arguments
 from recdsl.check.entities import SizeEntity
+from recdsl.check.forms import is_draw
 from recdsl.check.numbers import check_count, dims_of, size_of
+from recdsl.check.reading import vocabulary_of
 from recdsl.ir import sizes
 from recdsl.ir.expr import Attribute, Const, Expr, Weight
 from recdsl.ir.module import WeightSpec
@@ -150,7 +152,7 @@ def _vocabulary(build: Expressions, operand: Expr, arguments: Arguments) -> Dim 
         given = arguments.positional[1]
         dims = dims_of(tree.Along((given,), given.span), build.block.lookup, build.report) if not isinstance(given, tree.Along) else None  # fmt: skip
         return dims[0] if dims else None
-    size = build.block.vocabulary_of(operand)
+    size = vocabulary_of(build.block, operand)
     if size is None:
         help = "declare it with in ids : token[V], or write embed(ids, V)"
         build.error("R305", "the vocabulary of this value is not known", arguments.positional[0].span, help=help)
@@ -292,11 +294,7 @@ def _start(build: Expressions, arguments: Arguments, default: str) -> tuple[str,
         build.error("R305", "init takes zeros, ones, a draw or an expression", keyword.span)
         return default, None
     value = build.block.start_value(node, ())
-    is_draw = isinstance(node, tree.Call) and isinstance(node.function, tree.Name) and node.function.name in DRAWS
-    return ("draw" if is_draw else "value"), value
-
-
-DRAWS = ("normal", "uniform", "orthogonal")
+    return ("draw" if is_draw(node) else "value"), value
 
 
 def _truth(build: Expressions, arguments: Arguments, name: str, default: bool) -> bool | None:

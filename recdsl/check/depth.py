@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from recdsl.check.entities import AxisEntity, SizeEntity, ValueEntity
 from recdsl.check.names import body_targets
 from recdsl.check.numbers import check_count, size_of
+from recdsl.check.reading import read_value, reads_value
 from recdsl.check.setting import NeedsAxes, Setting
 from recdsl.diagnostics import Label
 from recdsl.ir import sizes
@@ -73,7 +74,7 @@ def _is_outer_value(block: Block | None, name: str) -> bool:
 
 def _start(block: Block, name: str) -> Read | None:
     span = block.names.values[name] if name in block.names.values else block.statements[0].span
-    read = block.read(name, span)
+    read = read_value(block, name, span)
     return read if isinstance(read, Read) else None
 
 
@@ -96,6 +97,7 @@ def _elaborate(
         () if pointwise else block.axes,
         block.setting.parameters,
         rebinds=True,
+        cyclic_graph=not pointwise and block.setting.cyclic_graph,
     )
     turn = statement.name.name if statement.name is not None else None
     for _ in range(4):
@@ -158,11 +160,11 @@ def _finish(
     turn: str | None,
 ) -> None:
     made = inner.made
-    uses_turn = turn is not None and any(each.name == turn for each in made.inputs) and inner.reads_value(turn)
+    uses_turn = turn is not None and any(each.name == turn for each in made.inputs) and reads_value(inner, turn)
     if turn is not None and not uses_turn:
         made.inputs = [each for each in made.inputs if each.name != turn]
     block.elaborator.add_body(inner, statement.span)
-    axes = _axes_of_all(block, starts, made.captured) if inner.domain == "pointwise" else ()
+    axes = _axes_of_all(starts, made.captured) if inner.domain == "pointwise" else ()
     carries = []
     for each, read in starts.items():
         type_ = types[each]
@@ -189,7 +191,7 @@ def _finish(
     block.made.items.append(depth)
 
 
-def _axes_of_all(block: Block, starts: dict[str, Read], captured: dict[str, Read]) -> tuple[Axis, ...]:
+def _axes_of_all(starts: dict[str, Read], captured: dict[str, Read]) -> tuple[Axis, ...]:
     axes: dict[str, Axis] = {}
     for read in (*starts.values(), *captured.values()):
         for axis in read.type.axes:

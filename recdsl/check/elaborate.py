@@ -13,6 +13,7 @@ from recdsl.check.causality import causality_of, check_order
 from recdsl.check.entities import Entity, InstanceEntity, LayerEntity, SizeEntity, StaticEntity, static_label
 from recdsl.check.expressions import Expressions
 from recdsl.check.numbers import check_count, names_in, size_of, unknown_name
+from recdsl.check.reading import vocabulary_of
 from recdsl.check.setting import Made, NeedsAxes, Setting
 from recdsl.check.settled import mark_settled
 from recdsl.check.starts import check_starts
@@ -67,23 +68,24 @@ class Elaborator:
         definition: tree.Definition,
         statics: Statics,
         axes: tuple[str, ...],
-        domain: str | None,
+        around: Setting | None,
         given: dict[str, Size] | None = None,
     ) -> Module | None:
         """The module of a definition for these booleans, strings and layers; None when it has errors.
 
-        `axes` are those of the caller for a layer that has none of its own and works along some. Raises NeedsAxes.
+        `axes` are those of the caller, which stands in `around`, for a layer that has none of its own and works along some.
+        Raises NeedsAxes.
         """
-        setting_axes, setting_domain = _axes_of(definition, axes, domain)
         statics = {**_default_statics(self, definition), **statics}
-        key = _key(definition, statics, setting_axes if definition.over is None else ())
+        setting = _setting(definition, statics, axes, around)
+        key = setting.key
         if key in self.modules:
             return self.modules[key]
         if definition.name.name in [name for name, _ in self.trail]:
             return self._circle(definition)
         self.trail.append((definition.name.name, definition))
         try:
-            module = self._module(definition, statics, key, setting_axes, setting_domain, given or {})
+            module = self._module(definition, statics, setting, given or {})
         finally:
             self.trail.pop()
         self.modules[key] = module
@@ -99,17 +101,11 @@ class Elaborator:
         self.report.error("R210", message, Label(round_[0].name.span), help=help)
 
     def _module(
-        self,
-        definition: tree.Definition,
-        statics: Statics,
-        key: str,
-        axes: tuple[str, ...],
-        domain: str,
-        given: dict[str, Size],
+        self, definition: tree.Definition, statics: Statics, setting: Setting, given: dict[str, Size]
     ) -> Module | None:
         report = Diagnostics()
         parameters, entities = self._parameters(definition, statics, given, report)
-        setting = Setting(key, definition.name.name, domain, axes, parameters, definition.kind == "model")
+        setting = replace(setting, parameters=parameters)
         block = Block(self, setting, definition.body, entities)
         made = block.run()
         report.found.extend(block.report.found)
@@ -132,7 +128,7 @@ class Elaborator:
         program = program.with_module(module)
         if not check_order(module, program, report):
             return module
-        check_starts(module, program, report)
+        check_starts(module, report)
         module = mark_settled(module, program)
         return replace(module, causality=causality_of(module, program.with_module(module)))
 
@@ -159,9 +155,10 @@ class Elaborator:
         for pointwise in (True, False):
             if not pointwise:
                 caller.need_axes()
-                setting = replace(setting, domain=caller.domain, axes=caller.axes)
+                cyclic = caller.setting.cyclic_graph
+                setting = replace(setting, domain=caller.domain, axes=caller.axes, cyclic_graph=cyclic)
             type_ = replace(operand.type, axes=()) if pointwise else caller.normal(operand.type)
-            given = Input("x", type_, vocabulary=caller.vocabulary_of(operand))
+            given = Input("x", type_, vocabulary=vocabulary_of(caller, operand))
             statement = tree.Output((), None, _on_input(instance.call), instance.call.span)
             block = OperatorBlock(self, setting, (statement,), owner.all_entities(), given=(given,))
             block.entities.pop(instance.name, None)
@@ -300,25 +297,31 @@ def _number(text: str) -> int | float:
     return int(text) if text.lstrip("-").isdigit() else float(text)
 
 
-def _axes_of(definition: tree.Definition, axes: tuple[str, ...], domain: str | None) -> tuple[tuple[str, ...], str]:
-    over = definition.over
-    if over is None:
-        if not axes:
-            return (), "pointwise"
-        return axes, domain if domain == "graph" else "sequence" if len(axes) == 1 else "grid"
-    names = tuple(each.name for each in over.axes)
-    return names, "graph" if over.graph else "sequence" if len(names) == 1 else "grid"
+def _setting(definition: tree.Definition, statics: Statics, axes: tuple[str, ...], around: Setting | None) -> Setting:
+    """Where a layer's block stands; its parameters are not known yet."""
+    name, over, rebinds = definition.name.name, definition.over, definition.kind == "model"
+    if over is not None:
+        own = tuple(each.name for each in over.axes)
+        domain = "graph" if over.graph else "sequence" if len(own) == 1 else "grid"
+        return Setting(_key(definition, statics), name, domain, own, (), rebinds, over.graph == "graph")
+    key = _key(definition, statics)
+    if not axes:
+        return Setting(key, name, "pointwise", (), (), rebinds)
+    key = f"{key} over {', '.join(axes)}"
+    if around is not None and around.domain == "graph":
+        kind = "graph" if around.cyclic_graph else "dag"
+        return Setting(f"{key} in {kind}", name, "graph", axes, (), rebinds, around.cyclic_graph)
+    return Setting(key, name, "sequence" if len(axes) == 1 else "grid", axes, (), rebinds)
 
 
-def _key(definition: tree.Definition, statics: Statics, axes: tuple[str, ...]) -> str:
+def _key(definition: tree.Definition, statics: Statics) -> str:
     defaults = {each.name.name: each.default for each in definition.parameters}
     shown = [
         f"{name}={static_label(value)}"
         for name, value in sorted(statics.items())
         if not _is_default(value, defaults.get(name))
     ]
-    key = definition.name.name + (f"[{', '.join(shown)}]" if shown else "")
-    return f"{key} over {', '.join(axes)}" if axes else key
+    return definition.name.name + (f"[{', '.join(shown)}]" if shown else "")
 
 
 def _is_default(value: StaticEntity | LayerEntity, default: tree.Expression | None) -> bool:
@@ -361,6 +364,7 @@ def _assemble(setting: Setting, made: Made, span: Span, documentation: str, back
         tuple(made.instances.values()),
         tuple(made.externals),
         backward_graph=backwards,
+        cyclic_graph=setting.cyclic_graph,
         documentation=documentation,
         span=span,
     )

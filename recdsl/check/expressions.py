@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from recdsl.check import builtins
 from recdsl.check.arguments import Arguments, sort_arguments
+from recdsl.check.brackets import bracketed
 from recdsl.check.entities import (
     AxisEntity,
     Entity,
@@ -23,13 +24,14 @@ from recdsl.check.entities import (
     ValueEntity,
     WeightEntity,
 )
+from recdsl.check.fold import folded, number
 from recdsl.check.layer_calls import call_instance, call_layer
-from recdsl.check.numbers import report_once, size_of, unknown_name
-from recdsl.check.setting import with_size
+from recdsl.check.numbers import unknown_name
+from recdsl.check.reading import read_value, read_weight
 from recdsl.diagnostics import Diagnostics, Label, Span
 from recdsl.ir import sizes
 from recdsl.ir.build import apply, union
-from recdsl.ir.expr import Attribute, Const, Expr, Number, Position, Read
+from recdsl.ir.expr import Attribute, Const, Expr, Position
 from recdsl.ir.operators.table import TypeRuleError
 from recdsl.ir.sizes import Size
 from recdsl.ir.types import Axis, Dim, ValueType
@@ -84,7 +86,7 @@ class Expressions:
             case tree.Binary():
                 return self._binary(node, expected)
             case tree.Index():
-                return self._index(node)
+                return bracketed(self, node)
             case tree.Call():
                 return self.call(node, expected)
             case tree.Along():
@@ -105,8 +107,8 @@ class Expressions:
         """An elementwise operator. What is known of the operands stands for it while others are unknown."""
         known = tuple(each for each in operands if each is not None)
         if len(known) == len(operands):
-            folded = _fold(name, known, span)
-            return folded if folded is not None else self.operator(name, known, span)
+            constant = folded(name, known, span)
+            return constant if constant is not None else self.operator(name, known, span)
         return self.placeholder(known, span)
 
     def placeholder(self, known: tuple[Expr, ...], span: Span) -> Expr | None:
@@ -131,9 +133,9 @@ class Expressions:
         entity = self.block.lookup(node.name)
         match entity:
             case ValueEntity():
-                return self.block.read(node.name, node.span)
+                return read_value(self.block, node.name, node.span)
             case WeightEntity():
-                return self.block.read_weight(node.name, node.span)
+                return read_weight(self.block, node.name, node.span)
             case SizeEntity():
                 return number(entity.size, node.span, whole=node.name[0].isupper())
             case StaticEntity(value=bool() as truth):
@@ -148,9 +150,10 @@ class Expressions:
             case None:
                 if node.name in CONSTANTS:
                     return Const(CONSTANTS[node.name], ValueType("real"), node.span)
-                return self._unknown_name(node)
+                return self.refuse_name(node)
 
-    def _unknown_name(self, node: tree.Name) -> None:
+    def refuse_name(self, node: tree.Name) -> None:
+        """R201 or R207 for a name that stands for nothing here."""
         inner = self.block.inner_names().get(node.name)
         if inner is not None:
             labels = Label(node.span, "read here"), Label(inner, "defined inside a body")
@@ -170,148 +173,25 @@ class Expressions:
         left, right = self.value(node.left, expected), self.value(node.right, expected)
         return self.elementwise(BINARY[node.operator], (left, right), node.span)
 
-    # ---- brackets
+    # ---- edges, sizes
 
-    def _index(self, node: tree.Index) -> Expr | None:
-        if isinstance(node.base, tree.Name) and node.base.name == "index" and self.block.lookup("index") is None:
-            return self._positions(node)
-        offsets = [each for each in node.brackets if isinstance(each, tree.Offset)]
-        along = [each for each in node.brackets if isinstance(each, tree.Along)]
-        if offsets and along and not self._are_axes(along):
-            help = f"the axes of this layer are {', '.join(self.block.axes)}"
-            return self.error(
-                "R305", f"{along[0].span.text} is no axis that can stand beside a shift", along[0].span, help=help
-            )
-        base = self._shifted(node, offsets) if offsets else self._along_edges(node, along) if along else None
-        if not offsets and not along:
-            base = self.value(node.base)
-        for bracket in node.brackets:
-            match bracket:
-                case tree.Pick() if base is not None:
-                    base = self._pick(base, bracket)
-                case tree.Rename() if base is not None:
-                    base = self._rename(base, bracket)
-                case tree.Offset() | tree.Along() | tree.Pick() | tree.Rename():
-                    pass
-        return base
-
-    def _positions(self, node: tree.Index) -> Expr | None:
-        match node.brackets:
-            case (tree.Along(dims=(tree.Name() as name,)),):
-                entity = self.block.lookup(name.name)
-                if isinstance(entity, AxisEntity):
-                    return self.position(entity, node.span)
-                if isinstance(entity, SizeEntity) and name.name[0].isupper():
-                    dim = Dim(name.name, entity.size)
-                    return Position(name.name, ValueType("int", dims=(dim,)), node.span)
-                unknown_name(name.name, name.span, self.block.known_names(), self.report, what="dim or axis")
-                return None
-        return self.error("R305", "index takes one dim or axis", node.span, help="write index[N] or index[t]")
-
-    def _shifted(self, node: tree.Index, offsets: list[tree.Offset]) -> Expr | None:
-        shifts: dict[str, int] = {}
-        for each in offsets:
-            amount = self._amount(each)
-            if amount is None or not self._is_axis(each):
-                return None
-            if each.axis in shifts:
-                return self.error("R305", f"{each.axis} stands here twice", each.span)
-            shifts[each.axis] = each.sign * amount
-        read = self._base_read(node)
-        if read is None:
-            return None
-        self.block.need_axes(node.span)
+    def on_edges(self, span: Span) -> bool:
+        """Whether `pred` may stand here; R304 where there are no edges."""
         if self.block.domain == "graph":
-            help = "the nodes of a graph have no order; h[pred] is read over the incoming edges: sum[pred](h[pred])"
-            return self.error("R304", "a graph has no earlier points", node.span, help=help)
-        missing = [axis for axis in shifts if axis not in read.type.axis_names]
-        if missing and not self.block.strict:
-            axes = tuple(Axis(axis, sizes.axis_length(axis)) for axis in missing)
-            read = replace(read, type=self.block.normal(replace(read.type, axes=(*read.type.axes, *axes))))
-        elif missing:
-            help = f"leave out the shift along {missing[0]}"
-            message = f"{read.value} is the same at every point of {missing[0]}"
-            return self.error("R304", message, node.span, help=help)
-        order = {axis: place for place, axis in enumerate(self.block.axes)}
-        kept = tuple(sorted(((a, s) for a, s in shifts.items() if s), key=lambda each: order.get(each[0], 0)))
-        return replace(read, offsets=kept, span=node.span)
-
-    def _amount(self, offset: tree.Offset) -> int | None:
-        size = size_of(offset.amount, self.block.lookup)
-        if size is not None and size.operator == "number" and isinstance(size.operands[0], int):
-            return size.operands[0]
-        help = "a shift is a whole number, or a number parameter that is given as one"
-        return self.error("R305", "this shift is not known when compiling", offset.amount.span, help=help)
-
-    def _is_axis(self, offset: tree.Offset) -> bool:
-        entity = self.block.lookup(offset.axis)
-        if isinstance(entity, AxisEntity) and entity.name in self.block.axes:
             return True
-        if not self.block.axes:
-            self.block.need_axes(offset.span)
-        if isinstance(entity, SizeEntity):
-            help = f"{offset.axis} is a dim; only axes can be shifted"
-        else:
-            help = f"the axes of this layer are {', '.join(self.block.axes)}"
-        report_once("R201", f"there is no axis {offset.axis}", offset.span, self.report, help)
+        self.block.need_axes(span)
+        help = "a layer over nodes begins with: layer f(D) over n in dag:"
+        self.error("R304", "pred is known only in graphs", span, help=help)
         return False
 
-    def _base_read(self, node: tree.Index) -> Read | None:
-        """What a shift applies to: a value, or a nameless equation for any other expression."""
-        if isinstance(node.base, tree.Name):
-            entity = self.block.lookup(node.base.name)
-            if isinstance(entity, ValueEntity):
-                return self.block.read_shifted(node.base.name, node.base.span)
-            if entity is None:
-                self._unknown_name(node.base)
-                return None
-            help = f"write {node.base.name} without the shift"
-            message = f"{node.base.name} is the same at every point"
-            return self.error("R304", message, node.span, help=help)
-        value = self.value(node.base)
-        return None if value is None else self.block.nameless(value)
-
-    def _along_edges(self, node: tree.Index, along: list[tree.Along]) -> Expr | None:
-        names = [name.name for each in along for name in each.dims if isinstance(name, tree.Name)]
-        if self._are_axes(along):
-            return self.value(node.base)
-        if names != ["pred"]:
-            help = "write index[N], h[t-1], h[t=0], x[t->s] or, in graphs, h[pred]"
-            return self.error("R305", "a value takes no dims in brackets", node.span, help=help)
-        if self.block.domain != "graph":
-            self.block.need_axes()
-            help = "a layer over nodes begins with: layer f(D) over n in dag:"
-            return self.error("R304", "pred is known only in graphs", node.span, help=help)
-        read = self._base_read(node)
-        if read is None:
-            return None
-        if not read.type.axes:
-            return self.error("R304", f"{read.value} is the same at every node", node.span, help="leave out [pred]")
-        target = (Axis(self.block.point_axis, sizes.axis_length(self.block.point_axis)), PRED)
-        return replace(read, via="pred", type=replace(read.type, axes=target), span=node.span)
-
-    def _are_axes(self, along: list[tree.Along]) -> bool:
-        """Whether these are axes of the layer, at the current point: the `i` of `h[i, j-1]`."""
-        names = [each.name if isinstance(each, tree.Name) else "" for part in along for each in part.dims]
-        return all(name in self.block.axes for name in names)
-
-    def _pick(self, base: Expr, bracket: tree.Pick) -> Expr | None:
-        index = self.value(bracket.value)
-        if index is None:
-            return None
-        if isinstance(self.block.lookup(bracket.name), AxisEntity):
-            self.block.need_axes()
-        return self.operator("pick", (base, index), bracket.span, name=bracket.name)
-
-    def _rename(self, base: Expr, bracket: tree.Rename) -> Expr | None:
-        renamed = self.operator("rename", (base,), bracket.span, old=bracket.old, new=bracket.new)
-        entity = self.block.lookup(bracket.new)
-        if renamed is not None and isinstance(entity, SizeEntity) and bracket.old in base.type.dim_names:
-            defaults = self.block.defaults()
-            old = base.type.dim(bracket.old).size
-            if sizes.same(sizes.substitute(old, defaults), sizes.substitute(entity.size, defaults)):
-                return with_size(renamed, bracket.new, entity.size)
-        return renamed
+    def at_every_point(self, value: Expr, span: Span) -> Expr:
+        """A value that is the same everywhere as one of the points where the block stands."""
+        here = (Axis(self.block.point_axis, sizes.axis_length(self.block.point_axis)),)
+        if isinstance(value, Const):
+            return replace(value, type=replace(value.type, axes=here))
+        if value.type.kind == "bool":
+            return apply("and", Const(True, ValueType("bool", here)), value, span=span)
+        return apply("mul", Const(1, ValueType("int", here)), value, span=span)
 
     def agree(self, left: Size, right: Size) -> bool:
         """Whether two sizes are equal by default (`M = N`), or can be made so by the caller."""
@@ -332,7 +212,7 @@ class Expressions:
             case InstanceEntity():
                 return call_instance(self, entity, arguments, along, expected)
             case LayerEntity():
-                return call_layer(self, entity, function, arguments, along, expected)
+                return call_layer(self, entity, arguments, along, expected)
             case ExternEntity():
                 return self._extern(entity, arguments)
             case None if (builtin := builtins.BUILTINS.get(function.name)) is not None:
@@ -379,18 +259,6 @@ def _extents(type_: ValueType) -> dict[str, Size]:
     return {dim.name: dim.size for dim in type_.dims} | {axis.name: axis.length for axis in type_.axes}
 
 
-PRED = Axis("pred", sizes.axis_length("pred"))
-
-
-def number(size: sizes.Size, span: Span, whole: bool = False) -> Expr:
-    """A number known when the module is built, as an expression; `whole` for dims and what is computed of them."""
-    if size.operator == "number":
-        value = size.operands[0]
-        assert isinstance(value, (int, float))
-        return Const(value, ValueType("int" if isinstance(value, int) else "real"), span)
-    return Number(size, ValueType("int" if whole else "real"), span)
-
-
 def _function_of(node: tree.Call) -> tuple[tree.Name | None, tree.Along | None]:
     """The name that is called, and the dims in its brackets."""
     match node.function:
@@ -401,44 +269,3 @@ def _function_of(node: tree.Call) -> tuple[tree.Name | None, tree.Along | None]:
             if all(isinstance(each, tree.Along) for each in brackets):
                 return name, tree.Along(dims, node.function.span)
     return None, None
-
-
-_SIZE_OPERATORS = {
-    "add": "+", "sub": "-", "mul": "*", "div": "/", "mod": "%", "pow": "^", "neg": "neg",
-    "maximum": "max", "minimum": "min", "sqrt": "sqrt", "floor": "floor", "ceil": "ceil",
-}  # fmt: skip
-
-
-def _fold(name: str, operands: tuple[Expr, ...], span: Span) -> Expr | None:
-    """Numbers that are known when the module is built stay numbers; booleans known when compiling decide."""
-    if name in _SIZE_OPERATORS:
-        parts = [_as_size(each) for each in operands]
-        known = [each for each in parts if each is not None]
-        if len(known) == len(parts):
-            try:
-                whole = name not in ("div", "pow", "sqrt") and all(each.type.kind == "int" for each in operands)
-                return number(sizes.apply(_SIZE_OPERATORS[name], *known), span, whole)
-            except (ArithmeticError, ValueError):
-                return None
-    values = [each.value if isinstance(each, Const) and each.type.kind == "bool" else None for each in operands]
-    match name, values:
-        case "not", [bool() as truth]:
-            return Const(not truth, ValueType("bool"), span)
-        case "and" | "or", [bool() as truth, _]:
-            return operands[1] if truth is (name == "and") else operands[0]
-        case "and" | "or", [_, bool() as truth]:
-            return operands[0] if truth is (name == "and") else operands[1]
-        case "where", [bool() as truth, _, _]:
-            return operands[1] if truth else operands[2]
-    return None
-
-
-def _as_size(expr: Expr) -> sizes.Size | None:
-    if expr.type.axes or expr.type.dims:
-        return None  # stands for a value whose operands are not all known yet
-    match expr:
-        case Number():
-            return expr.size
-        case Const(value=int() | float() as value) if not isinstance(value, bool) and math.isfinite(value):
-            return sizes.number(value)
-    return None

@@ -60,7 +60,6 @@ def _gives_all_inputs(definition: tree.Definition, arguments: Arguments) -> bool
 def call_layer(
     build: Expressions,
     layer: LayerEntity,
-    function: tree.Name,
     arguments: Arguments,
     along: tree.Along | None,
     expected: Expected,
@@ -93,7 +92,7 @@ def call_instance(
     assert isinstance(instance.call.function, tree.Name)
     entity = owner.lookup(instance.call.function.name)
     if not isinstance(entity, LayerEntity):
-        return _call_operator(build, owner, instance, arguments, expected)
+        return _call_operator(build, owner, instance, arguments)
     if not _gives_all_inputs(entity.definition, arguments):
         return _missing_inputs(build, entity.definition, arguments)
     made = _sort(owner.builder(), entity, made_with, as_instance=True)
@@ -230,14 +229,14 @@ def _call(
     definition = layer.definition
     elaborator = build.block.elaborator
     try:
-        module = elaborator.specialise(definition, given.statics, (), build.block.domain)
+        module = elaborator.specialise(definition, given.statics, (), build.block.setting)
         operands = _operands(build, module, given, definition, expected)
     except NeedsAxes:
         build.block.need_axes(arguments.span)
         operands = _operands(build, None, given, definition, expected)
         if operands is None:
             return None
-        module = elaborator.specialise(definition, given.statics, _axes_of(operands), build.block.domain)
+        module = elaborator.specialise(definition, given.statics, _axes_of(operands), build.block.setting)
     if module is None:
         build.block.failed_call = True
         return None
@@ -346,9 +345,7 @@ def _same_instance(left: Instance, right: Instance) -> bool:
 # ---- f = conv(3 -> C)
 
 
-def _call_operator(
-    build: Expressions, owner: Block, instance: InstanceEntity, arguments: Arguments, expected: Expected
-) -> Expr | None:
+def _call_operator(build: Expressions, owner: Block, instance: InstanceEntity, arguments: Arguments) -> Expr | None:
     """An instance of `linear`, `conv` or `embed`: a module of its own around one operator."""
     if not arguments.allow(instance.name, build.report, 1) or not arguments.needs(instance.name, build.report, 1):
         return None

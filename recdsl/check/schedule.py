@@ -34,7 +34,7 @@ class Component:
 
 class Unschedulable(Exception):
     """A component that no order of its points satisfies. `cycle` holds the dependences of one cycle at one point
-    where there is one; `dependences` are all reads inside the component otherwise, `possible` when moving
+    where there is one; `inside` are all reads inside the component otherwise, `possible` when moving
     equations against each other would help."""
 
     def __init__(
@@ -68,7 +68,7 @@ def component(group: frozenset[str], graph: nx.MultiDiGraph[str], module: Module
     order = _order_at_a_point(group, graph)
     distances = [each for _, each in inside if not is_here(each)]
     if module.domain == "graph":
-        if any(not each.along for each in distances):
+        if module.cyclic_graph or any(not each.along for each in distances):
             raise Unschedulable(order, [], distances, possible=False)
         return Component(order, recurrent=True)
     boxes = {each.offsets for each in distances}

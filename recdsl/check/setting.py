@@ -45,7 +45,7 @@ class NeedsAxes(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """Where a block stands: the key of its module, its axes and domain, the parameters in reach."""
+    """Where a block stands: the key of its module, its axes and domain, the parameters in reach. `cyclic_graph` as in `Module`."""
 
     key: str
     name: str
@@ -53,6 +53,7 @@ class Setting:
     axes: tuple[str, ...]
     parameters: tuple[Parameter, ...]
     rebinds: bool
+    cyclic_graph: bool = False
 
 
 @dataclass(slots=True)

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from recdsl.diagnostics import Diagnostics, Label
 from recdsl.ir.expr import Apply, Const, Expr, Number, Read, reads
-from recdsl.ir.module import Equation, Module, Program
+from recdsl.ir.module import Equation, Module
 
 NEUTRAL = {"maximum": "-inf", "minimum": "inf", "logaddexp": "-inf", "mul": "1"}
 NAMES = {"maximum": "max", "minimum": "min", "logaddexp": "logaddexp", "mul": "a product"}
 
 
-def check_starts(module: Module, program: Program, report: Diagnostics) -> None:
+def check_starts(module: Module, report: Diagnostics) -> None:
     """Warn of every equation that folds over itself without an `init`."""
     for equation in module.equations():
         if equation.init is None and (folded := _fold_over(equation.expr, equation)) is not None:
-            label = Label(folded.span, "folds over itself") if folded.span else Label(equation.span)  # type: ignore[arg-type]
+            span = folded.span or equation.span
+            assert span is not None, equation.id
+            label = Label(span, "folds over itself" if folded.span else "")
             name, operator = equation.name, folded.operator
             help = f"say what is meant: init {name} = {NEUTRAL[operator]}"
             report.warning("R410", f"{name} starts at 0, which is not neutral for {NAMES[operator]}", label, help=help)

@@ -146,7 +146,7 @@ class Walk:
                 return self.of(x)
             case "linear", (x, weight, *bias):
                 return self._linear(expr, self.of(x), weight, tuple(bias))
-        raise NotAffine(expr, _why_not(expr, tuple(self.is_free(each) for each in expr.operands)))
+        raise NotAffine(expr, _why_not(expr))
 
     def _chosen(self, condition: Expr, value: Affine, when: bool) -> Affine:
         """`value` where the condition is `when`, else 0; a factor is chosen, not multiplied, so that NaN elsewhere stays there."""
@@ -196,7 +196,7 @@ def _dims(expr: Apply, name: str) -> tuple[Dim, ...]:
     return tuple(each for each in value if isinstance(each, Dim))
 
 
-def _why_not(expr: Apply, free: tuple[bool, ...]) -> str:
+def _why_not(expr: Apply) -> str:
     match expr.operator:
         case "mul":
             return "two values that both depend on the state are multiplied"

@@ -31,14 +31,6 @@ class Automaton:
     values: Dim
 
 
-def form_of(group: Group) -> Automaton | None:
-    """The form of a component, None where it is of another class."""
-    try:
-        return find(group)
-    except NotClosed:
-        return None
-
-
 def find(group: Group) -> Automaton:
     """The form of a component. Raises `NotClosed`."""
     read = only_read(group)

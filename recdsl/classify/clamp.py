@@ -42,14 +42,6 @@ class Clamp:
     bounded: Bounded
 
 
-def form_of(group: Group) -> Clamp | None:
-    """The form of a component, None where it is of another class."""
-    try:
-        return find(group)
-    except NotClosed:
-        return None
-
-
 def find(group: Group) -> Clamp:
     """The form of a component. Raises `NotClosed`."""
     read = only_read(group)

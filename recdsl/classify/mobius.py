@@ -43,14 +43,6 @@ class Mobius:
     d: Expr
 
 
-def form_of(group: Group) -> Mobius | None:
-    """The form of a component, None where it is of another class."""
-    try:
-        return find(group)
-    except NotClosed:
-        return None
-
-
 def find(group: Group) -> Mobius:
     """The form of a component. Raises `NotClosed`."""
     read = only_read(group)

@@ -36,12 +36,13 @@ class Semiring:
     along: tuple[Dim, str] | None = None
 
 
-def form_of(group: Group) -> Semiring | None:
-    """The form of a component, None where it is of another class."""
+def is_semiring(group: Group) -> bool:
+    """Whether a component is of this class."""
     try:
-        return find(group)
+        find(group)
     except NotClosed:
-        return None
+        return False
+    return True
 
 
 def find(group: Group) -> Semiring:

@@ -16,7 +16,6 @@ from recdsl.classify.bounds import Bounds
 from recdsl.classify.outer import joined
 from recdsl.classify.polynomial import Polynomials
 from recdsl.ir.expr import Expr, Read
-from recdsl.ir.module import Module
 from recdsl.ir.operators import interval as iv
 
 Product = tuple[Expr, ...]
@@ -64,7 +63,7 @@ class System:
     dense: tuple[Dense, ...]
     inputs: tuple[tuple[str, tuple[Product, ...]], ...]
 
-    def varies(self, module: Module) -> bool:
+    def varies(self) -> bool:
         """Whether a coefficient differs from point to point."""
         return any(set(each.type.axis_names) for each in self.coefficients())
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from recdsl.classify import automaton, clamp, mobius, semiring
 from recdsl.classify.affine import NotAffine
+from recdsl.classify.closed import NotClosed
 from recdsl.classify.group import Group
 from recdsl.classify.jacobian import Mixing, mixing
 from recdsl.classify.outer import pairs
@@ -17,6 +19,9 @@ from recdsl.ir.expr import Apply, Expr, Read, rebuild, walk
 from recdsl.ir.module import Depth, Equation
 
 Form = semiring.Semiring | clamp.Clamp | mobius.Mobius | automaton.Automaton
+FAMILIES: dict[str, Callable[[Group], Form]] = {
+    "semiring": semiring.find, "clamp": clamp.find, "mobius": mobius.find, "automaton": automaton.find,
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,15 +86,9 @@ def _reads_all_points(expr: Expr, group: Group) -> bool:
 
 
 def _form(group: Group) -> tuple[str, Form] | None:
-    for name, family in (
-        ("semiring", semiring.form_of),
-        ("clamp", clamp.form_of),
-        ("mobius", mobius.form_of),
-        ("automaton", automaton.form_of),
-    ):
-        form = family(group)
-        if form is not None:
-            return name, form
+    for name, find in FAMILIES.items():
+        with suppress(NotClosed):
+            return name, find(group)
     return None
 
 
@@ -109,17 +108,17 @@ def _folds_points(group: Group) -> bool:
     items = tuple(
         replace(item, expr=rebuild(item.expr, moved)) if isinstance(item, Equation) else item for item in group.items
     )
-    return semiring.form_of(replace(group, items=items)) is not None
+    return semiring.is_semiring(replace(group, items=items))
 
 
 def _affine_class(system: System, group: Group) -> str:
     if system.dense:
-        return "block" if system.varies(group.module) else "lti"
+        return "block" if system.varies() else "lti"
     if system.low_rank:
         return "delta"
     if is_outer(system, group):
         return "rank-one"
-    if not system.varies(group.module):
+    if not system.varies():
         return "lti"
     return "diagonal" if len(system.reads) == 1 else "block"
 

@@ -59,15 +59,18 @@ def calls_agree(module: Module, program: Program) -> Found:
         if isinstance(expr, Call) and expr.instance in instances:
             callee = program.modules.get(instances[expr.instance].module)
             if callee is not None:
-                yield from _call_agrees(expr, callee, instances[expr.instance], defaults_of(module))
+                yield from _call_agrees(expr, callee, instances[expr.instance], module)
 
 
-def _call_agrees(call: Call, callee: Module, instance: Instance, defaults: Defaults) -> Found:
+def _call_agrees(call: Call, callee: Module, instance: Instance, module: Module) -> Found:
     if len(call.operands) != len(callee.inputs) or not 0 <= call.output < len(callee.outputs):
         yield Violation(call, f"{callee.key} has {len(callee.inputs)} inputs and {len(callee.outputs)} outputs")
         return
     if callee.axes and tuple(inner for inner, _ in call.axes) != callee.axes:
         yield Violation(call, f"{callee.key} runs over {', '.join(callee.axes)}")
+    if callee.domain == "graph" and module.cyclic_graph and not callee.cyclic_graph:
+        yield Violation(call, f"{callee.key} runs over a dag, and edges may form cycles in {module.key}")
+    defaults = defaults_of(module)
     result = callee.type_of(callee.outputs[call.output].value)
     expected = ValueType(
         result.kind, call.type.axes, (*call.carried, *_translated(result, call, callee, instance, defaults))
@@ -117,6 +120,8 @@ def _body_agrees(item: Depth, body: Module, module: Module) -> Found:
         yield Violation(item, f"{body.key} has the inputs {', '.join(each.name for each in body.inputs)}")
     if body.parameters != module.parameters:
         yield Violation(item, f"{body.key} has other parameters than the module around it")
+    if body.domain == "graph" and body.cyclic_graph != module.cyclic_graph:
+        yield Violation(item, f"{body.key} runs over another kind of graph than the module around it")
     if item.kind not in ("repeat", "loop") or (item.path is not None and item.kind != "repeat"):
         yield Violation(item, "is no repeat or loop, or has a path that it cannot have")
     if item.until is not None and getattr(values_of(body).get(item.until), "kind", "") != "bool":

@@ -157,7 +157,8 @@ class Causality:
 class Module:
     """One layer, specialised to the booleans, strings and layers it was given. `domain` is "pointwise" (no axes:
     applied at each point), "sequence", "grid" or "graph"; a pointwise module works on any leading axes.
-    `backward_graph` is set for `over n in dag reversed`."""
+    `backward_graph` is set where a graph is `reversed`, `cyclic_graph` for `over n in graph`, in which edges may form cycles and
+    nothing recurs along them."""
 
     key: str
     name: str
@@ -172,6 +173,7 @@ class Module:
     externals: tuple[External, ...] = ()
     causality: Causality = Causality(None, "it has no sequence axis")
     backward_graph: bool = False
+    cyclic_graph: bool = False
     documentation: str = ""
     span: Span | None = field(default=None, compare=False, repr=False)
 

@@ -20,7 +20,8 @@ from recdsl.ir.expr import Apply, Call, Expr, Read, operands, rebuild, walk
 from recdsl.ir.graph import equation_graph, node_of, results_of
 from recdsl.ir.module import Depth, Equation, Item, Module, Program
 from recdsl.ir.types import ValueType
-from recdsl.rewrite.hoist import Lift, fresh_name, names_taken
+from recdsl.rewrite.fresh import fresh_name, names_taken, stem_of
+from recdsl.rewrite.hoist import Lift
 from recdsl.rewrite.order import body_results, item_reads, ordered_components
 
 
@@ -198,7 +199,7 @@ class Beside:
             name, type_ = reader.id, reader.type
         else:
             name, type_ = (
-                fresh_name(f"{reader.name}_{self.value}", self.taken),
+                fresh_name(f"{stem_of(reader.name)}_{stem_of(self.value)}", self.taken),
                 ValueType(expr.type.kind, expr.type.axes, expr.type.dims),
             )
         inside = self.before.values() | self.beside

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from recdsl.ir.expr import Expr, Read, rebuild
 from recdsl.ir.module import Carry, Depth, Equation, Input, Item, Module, Program
 from recdsl.lower.traits import callees_first
+from recdsl.rewrite.fresh import fresh_name
 from recdsl.rewrite.order import item_reads
 
 Key = tuple[str, tuple[tuple[str, int], ...]]
@@ -86,8 +87,4 @@ class _Body:
         taken = {given.name for given in (*self.body.inputs, *self.moved.values())}
         taken |= {each.id for each in self.body.equations()}
         wish = f"{read.value.split('~')[0].lstrip('%')}_shifted"
-        name, number = wish, 1
-        while name in taken:
-            number += 1
-            name = f"{wish}_{number}"
-        return name
+        return fresh_name(wish, taken)

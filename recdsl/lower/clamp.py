@@ -6,8 +6,8 @@ that does less work. Where the value is exactly at a bound the gradient goes to 
 
 from __future__ import annotations
 
-from recdsl.classify import semiring
 from recdsl.classify.clamp import find
+from recdsl.classify.semiring import is_semiring
 from recdsl.ir.build import apply
 from recdsl.lower.closed import form_or_refused, one_back, scan_cost
 from recdsl.lower.draft import Case, Draft, Refused, plus, times
@@ -18,7 +18,7 @@ NAME = "clamp"
 def plan(case: Case) -> Draft:
     """The plan of a recurrence. Raises `Refused` (R535, R536 for reads farther away, R537 for folds)."""
     form = form_or_refused(case, find, "R535")
-    if semiring.form_of(case.group) is not None:
+    if is_semiring(case.group):
         raise Refused("R537", f"{form.state} is a fold of the state and an offset: semiring does less work", case.span)
     found = form.bounded
     inside = plus(times(found.scale, form.read), found.offset)

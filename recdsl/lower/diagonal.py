@@ -7,9 +7,8 @@ chunks in parallel, a carry over their ends, one correction. Roles: `decay`, `in
 from __future__ import annotations
 
 from recdsl.classify.cost import elements
-from recdsl.classify.count import Count, count, number
+from recdsl.classify.count import Count, number
 from recdsl.classify.system import System
-from recdsl.ir.sizes import axis_length
 from recdsl.lower.draft import Case, Cost, Draft, Refused, plus, times
 
 NAME = "diagonal"
@@ -34,7 +33,7 @@ def plan(case: Case) -> Draft:
         dict(link.read.offsets)[axis],
         (("decay", decay), ("input", given)),
         ((state, after),),
-        cost(elements(case.group.module.type_of(state)), count(axis_length(axis))),
+        cost(elements(case.group.module.type_of(state))),
     )
 
 
@@ -45,6 +44,6 @@ def refuse_sums(system: System) -> None:
         raise Refused("R512", f"elements of {read.value} meet: it is summed over {', '.join(over)}", read.span)
 
 
-def cost(size: Count, length: Count) -> Cost:
+def cost(size: Count) -> Cost:
     """Of a scan over `size` elements in all: three streams over memory, and once more for the correction."""
     return Cost(number(3) * size, number(2 * CHUNK), number(5 * 4) * size)

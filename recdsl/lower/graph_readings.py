@@ -15,7 +15,7 @@ from recdsl.ir.build import const, simplified
 from recdsl.ir.expr import Apply, Call, Expr, Read, operands, walk
 from recdsl.ir.module import Depth, Equation
 from recdsl.lower.draft import Refused
-from recdsl.rewrite.hoist import fresh_name, names_taken
+from recdsl.rewrite.fresh import fresh_name, names_taken
 from recdsl.rewrite.order import body_results, item_reads
 
 

@@ -23,7 +23,8 @@ from recdsl.lower.draft import Case, Cost, Draft, Refused
 from recdsl.lower.plan import Link
 from recdsl.lower.stepwise import streams
 from recdsl.rewrite.equations import is_impure
-from recdsl.rewrite.hoist import Lift, names_taken
+from recdsl.rewrite.fresh import names_taken
+from recdsl.rewrite.hoist import Lift
 
 NAME = "levels"
 LEVELS = count(Size("name", ("levels",)))

@@ -47,6 +47,7 @@ def planned(parallel: Parallel) -> ProgramPlan:
     states = {key: frozenset(state for each in own for state in each.states) for key, own in solves.items()}
     loops = segments(_pruned(hoist(program, solved), solves), states)
     program = loops.program
+    solves = {key: _left(own, program.modules[key]) for key, own in solves.items()}
     known = traits(program)
     plans: dict[str, ModulePlan] = {}
     for module in callees_first(program):
@@ -61,6 +62,12 @@ def planned(parallel: Parallel) -> ProgramPlan:
         )
         plans[key] = ModulePlan(module, tuple(stages.all()), known[key])
     return ProgramPlan(program, plans)
+
+
+def _left(solves: tuple[Solve, ...], module: Module) -> tuple[Solve, ...]:
+    """Those whose states are still needed: what a recurrence reads may turn out to be a constant."""
+    present = {node_of(item) for item in module.items}
+    return tuple(each for each in solves if present & set(each.states))
 
 
 def _pruned(program: Program, solves: Solves | None = None) -> Program:
@@ -82,6 +89,7 @@ def _needed(module: Module, program: Program, solves: tuple[Solve, ...]) -> tupl
             needed.add(node_of(item))
             wanted.update(each.value for each in item_reads(item))
             wanted.update(each.value for each in _coefficients(item, solves))
+            wanted.update(state for solve in solves if node_of(item) in solve.states for state in solve.states)
     return tuple(item for item in module.items if node_of(item) in needed)
 
 

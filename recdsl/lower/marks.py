@@ -13,7 +13,6 @@ from recdsl.classify.system import split_sum
 from recdsl.ir.build import apply, const, simplified
 from recdsl.ir.expr import Apply, Expr, Read
 from recdsl.ir.module import Equation
-from recdsl.ir.types import ValueType
 from recdsl.lower.draft import plus, times
 from recdsl.lower.plan import Reading
 from recdsl.lower.readings import Readings
@@ -43,7 +42,7 @@ class Marks(Readings):
         here = replace(term, read=replace(term.read, offsets=()))
         return Readings._is_reading(self, here) and all(axis in self.axes for axis, _ in term.read.offsets)
 
-    def _built(self, form: Affine, type: ValueType) -> Expr:
+    def _built(self, form: Affine) -> Expr:
         total: Expr = const(0.0)
         for (query, outer, over), marks in self._together(form).items():
             total = simplified("add", total, simplified("mul", product_of(outer), self._marked(query, over, marks)))

@@ -24,6 +24,7 @@ from recdsl.lower.draft import Case, Draft, Refused
 from recdsl.lower.joint import joint
 from recdsl.lower.plan import Solve
 from recdsl.lower.products import reordered
+from recdsl.rewrite.fresh import fresh_name
 from recdsl.rewrite.order import ordered_components
 
 Solves = dict[str, tuple[Solve, ...]]  # by the key of the module
@@ -229,12 +230,7 @@ class _Change:
 
     def _new(self, wish: str) -> str:
         stem = wish if not wish[0].isdigit() else f"part_{wish}"
-        name, number = stem, 1
-        while name in self.taken:
-            number += 1
-            name = f"{stem}_{number}"
-        self.taken.add(name)
-        return name
+        return fresh_name(stem, self.taken)
 
     def _with_names(self, expr: Expr) -> Expr:
         return rebuild_top(expr, self.made)

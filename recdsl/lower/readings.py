@@ -19,7 +19,6 @@ from recdsl.ir.build import apply, const, simplified
 from recdsl.ir.expr import Apply, Call, Expr, Read, walk
 from recdsl.ir.graph import results_of
 from recdsl.ir.module import Depth, Equation
-from recdsl.ir.types import ValueType
 from recdsl.lower.draft import Refused
 from recdsl.lower.plan import Reading
 from recdsl.rewrite.order import body_results, item_reads
@@ -166,7 +165,7 @@ class Readings:
             return None
         if any(not self._is_reading(term) for term in form.terms):
             return None
-        return self._built(form, expr.type)
+        return self._built(form)
 
     def _is_reading(self, term: Term) -> bool:
         own = {name for _, name in term.names}
@@ -180,7 +179,7 @@ class Readings:
         speeds = zip(self.group.module.axes, self.group.vector, strict=True)
         return tuple((axis, -speed) for axis, speed in speeds if speed)
 
-    def _built(self, form: Affine, type: ValueType) -> Expr:
+    def _built(self, form: Affine) -> Expr:
         total: Expr = const(0.0)
         for term, query, outer in self._joined(form):
             total = simplified("add", total, simplified("mul", outer, self._reading(term, query)))

@@ -21,16 +21,15 @@ from dataclasses import dataclass
 
 from recdsl.classify.axes import moving_axes
 from recdsl.classify.cost import elements
-from recdsl.classify.count import count, number
+from recdsl.classify.count import number
 from recdsl.classify.system import Link
 from recdsl.ir.build import const
 from recdsl.ir.expr import Apply, Const, Expr, Position, Read, rebuild, walk
-from recdsl.ir.graph import results_of
 from recdsl.ir.module import Equation, Module
 from recdsl.ir.operators.table import OPERATORS
-from recdsl.ir.sizes import axis_length
 from recdsl.lower import diagonal
 from recdsl.lower.draft import Case, Cost, Draft, Refused, plus, times
+from recdsl.rewrite.fresh import fresh_name, names_taken
 
 NAME = "separable"
 DIGITS = 1e-12  # what numbers in a source may be off by: 0.1 * 0.7 is not 0.07
@@ -156,7 +155,7 @@ def _draft(case: Case, equation: Equation, split: _Split) -> Draft:
     """The two equations: one under a new name, which runs along the axis, and the state in terms of it."""
     group, state = case.group, equation.id
     given = group.polynomials.normal(case.affine().input_of(state))
-    name = _new(group.module, f"{state.split('~')[0].lstrip('%')}_along_{split.axis}")
+    name = fresh_name(f"{state.split('~')[0].lstrip('%')}_along_{split.axis}", names_taken(group.module))
     first: Expr = const(0.0)
     for link in split.along:
         read = Read(name, equation.type, link.read.offsets, span=link.read.span)
@@ -165,7 +164,7 @@ def _draft(case: Case, equation: Equation, split: _Split) -> Draft:
     for link in split.left:
         after = plus(after, times(link.coefficient, link.read))
     size = elements(equation.type)
-    scan = diagonal.cost(size, count(axis_length(split.axis)))
+    scan = diagonal.cost(size)
     return Draft(
         NAME,
         (state,),
@@ -176,13 +175,3 @@ def _draft(case: Case, equation: Equation, split: _Split) -> Draft:
         readers=(Equation(name, name, equation.type, plus(first, given), span=equation.span),),
         splits=True,
     )
-
-
-def _new(module: Module, wish: str) -> str:
-    taken = {given.name for given in module.inputs} | {each for item in module.items for each in results_of(item)}
-    taken |= {spec.path.split(".")[0] for spec in module.weights} | {each.path for each in module.instances}
-    name, number_ = wish, 1
-    while name in taken:
-        number_ += 1
-        name = f"{wish}_{number_}"
-    return name

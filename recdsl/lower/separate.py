@@ -16,6 +16,7 @@ from recdsl.ir.graph import results_of
 from recdsl.ir.module import Depth, Equation, Item, Module, Program
 from recdsl.ir.types import ValueType
 from recdsl.rewrite.equations import is_impure
+from recdsl.rewrite.fresh import fresh_name
 from recdsl.rewrite.inline import draws
 
 
@@ -92,12 +93,7 @@ class _Separate:
     def _name(self, wish: str) -> str:
         wish = wish.split("~")[0].replace("%", "")
         wish = f"part_{wish}" if wish[:1].isdigit() else wish
-        name, number = wish, 1
-        while name in self.taken:
-            number += 1
-            name = f"{wish}_{number}"
-        self.taken.add(name)
-        return name
+        return fresh_name(wish, self.taken)
 
 
 def names_of(expr: Apply, attribute: str) -> tuple[str, ...]:

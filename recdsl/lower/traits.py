@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from recdsl.ir.expr import Apply, Call, Expr, Position, Read, walk
-from recdsl.ir.module import Depth, Equation, Module, Program
+from recdsl.ir.module import Depth, Module, Program
 from recdsl.ir.sizes import Size, axis_length, number, same
 from recdsl.lower.plan import Traits
 from recdsl.lower.separate import names_of
@@ -177,8 +177,3 @@ def _on_own_axis(expr: Call, axis: str) -> bool:
 def _full(expr: Call, axis: str) -> bool:
     lengths: list[Size] = [each.length for operand in expr.operands for each in operand.type.axes if each.name == axis]
     return all(same(length, axis_length(axis)) for length in lengths)
-
-
-def equation_of(module: Module, value: str) -> Equation | None:
-    """The equation that gives a value; None for inputs and results of depth."""
-    return next((each for each in module.equations() if each.id == value), None)

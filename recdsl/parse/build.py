@@ -57,10 +57,10 @@ class TreeBuilder:
         return tree.Parameter(self._name(name), self.expression(default) if default else None, self._span(node))
 
     def _over(self, node: Node) -> tree.Over:
-        graph = node.data == "over_graph"
-        names = [child for child in node.children if child is not None and child.type != "REVERSED"]
-        backwards = any(child is not None and child.type == "REVERSED" for child in node.children)
-        return tree.Over(tuple(self._name(each) for each in names), graph, backwards, self._span(node))
+        if node.data == "over_axes":
+            return tree.Over(tuple(self._name(each) for each in node.children), None, False, self._span(node))
+        name, graph, backwards = node.children
+        return tree.Over((self._name(name),), str(graph), backwards is not None, self._span(node))
 
     def _name(self, node: Node) -> tree.Name:
         if isinstance(node, Tree):  # the rule `name`: a NAME, or a keyword that stands where a name does

@@ -248,7 +248,7 @@ def expected(stop: Stop) -> str | None:
     return f"expected {' or '.join(found)}" if 0 < len(found) <= 5 else None
 
 
-WORDS = {"OVER": "over", "REVERSED": "reversed", "DAG": "dag", "AS": "as", "IN": "in", "SKIP": "skip", "LOOP": "loop"}
+WORDS = {"OVER": "over", "REVERSED": "reversed", "DAG": "dag", "GRAPH": "graph", "AS": "as", "IN": "in", "SKIP": "skip", "LOOP": "loop"}  # fmt: skip
 READABLE = {
     "NAME": "a name",
     "INT": "a number",
@@ -258,6 +258,7 @@ READABLE = {
     "RSQB": "']'",
     "COMMA": "','",
     "DAG": "'dag'",
+    "GRAPH": "'graph'",
     "_NL": "the end of the line",
     "STRING": "a string in double quotes",
 }

@@ -281,5 +281,5 @@ def _range(hop: tree.Visit | tree.Skip) -> str:
 
 
 def _over(over: tree.Over) -> str:
-    graph = " in dag" if over.graph else ""
+    graph = f" in {over.graph}" if over.graph else ""
     return f"over {_names(over.axes)}{graph}{' reversed' if over.reversed else ''}"

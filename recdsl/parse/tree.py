@@ -301,10 +301,10 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class Over:
-    """`over t`, `over i, j` (graph is False), `over n in dag` (graph is True)."""
+    """`over t`, `over i, j` (graph is None), `over n in dag`, `over n in graph` (graph is the last word)."""
 
     axes: tuple[Name, ...]
-    graph: bool
+    graph: str | None
     reversed: bool
     span: Span = field(compare=False)
 

@@ -59,7 +59,7 @@ class _Scene:
     def group(self) -> Group:
         module = self.module
         over = f" over {', '.join(module.axes)}" if module.axes else ""
-        kind = " in dag" if module.domain == "graph" else ""
+        kind = f" in {'graph' if module.cyclic_graph else 'dag'}" if module.domain == "graph" else ""
         return Group(self.prefix, "module", f"{module.name}{over}{kind}", *self._content())
 
     def _content(self) -> tuple[tuple[Box | Group, ...], tuple[Arrow, ...]]:

@@ -88,7 +88,7 @@ def _graph(scope: Scope, inputs: Mapping[str, Tensor], options: Options) -> Batc
     lengths = {"edge": edges, **_axis_lengths(scope, inputs, first=0)}
     if lengths["edge"] != edges:
         raise ValueError(f"edge_index has {edges} edges, but the inputs have {lengths['edge']}")
-    edge_index = check_edges(options.edge_index, lengths[scope.module.axes[0]])
+    edge_index = check_edges(options.edge_index, lengths[scope.module.axes[0]], scope.module.cyclic_graph)
     document = Document(0, lengths, inputs, paths=_paths(scope, options, 0))
     return Batch((document,), ((0,),), lengths, (), edge_index)
 

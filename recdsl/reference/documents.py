@@ -53,22 +53,3 @@ def check_tokens(name: str, tensor: Tensor, vocabulary: int) -> None:
     wrong = tensor[(tensor < 0) | (tensor >= vocabulary)]
     if wrong.numel():
         raise ValueError(f"{name} holds {int(wrong[0])}; a token is at least 0 and below {vocabulary}")
-
-
-def axis_lengths(scope: Scope, inputs: Mapping[str, Tensor], given: Mapping[str, int]) -> dict[str, int]:
-    """The length of every axis of the module, which all inputs must agree on. `given` are known ones."""
-    lengths = dict(given)
-    first = 0 if scope.module.domain == "graph" else 1
-    for each in scope.module.inputs:
-        for position, axis in enumerate(each.type.axis_names, first):
-            found = inputs[each.name].shape[position]
-            if lengths.setdefault(axis, found) != found:
-                raise ValueError(f"{each.name} has {found} points along {axis}, others have {lengths[axis]}")
-    return lengths
-
-
-def batch_size(scope: Scope, inputs: Mapping[str, Tensor]) -> int:
-    sizes = {each.name: inputs[each.name].shape[0] for each in scope.module.inputs}
-    if len(set(sizes.values())) > 1:
-        raise ValueError(f"the batch sizes differ: {', '.join(f'{name} {size}' for name, size in sizes.items())}")
-    return next(iter(sizes.values()), 1)

@@ -282,10 +282,7 @@ class Frame:
         """The body's frame after the copies in `chain`, the last of which it is."""
         key = (depth.name, chain)
         if key not in self._turns:
-            inputs: dict[str, Cell] = {
-                name: lambda place, read=read: self.read(read, place)  # type: ignore[misc]
-                for name, read in depth.captured
-            }
+            inputs: dict[str, Cell] = {name: partial(self.read, read) for name, read in depth.captured}
             inputs |= {carry.body_in: self.carried_input(depth, carry, chain) for carry in depth.carried}
             if depth.turn is not None:
                 inputs[depth.turn] = lambda place: torch.tensor(len(chain) - 1)

@@ -1,6 +1,6 @@
 """The graph that `edge_index` gives: tails and incoming edges, and its checks.
 
-Refuses, with ValueError: edges that name no node, and cycles, which it shows.
+Refuses, with ValueError: edges that name no node, and cycles where there may be none, which it shows.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ def graph(edge_index: Tensor | None, nodes: int, against: bool = False) -> Graph
     return Graph(tuple(tails), tuple(tuple(each) for each in into))
 
 
-def check_edges(edge_index: Tensor | None, nodes: int) -> Tensor:
-    """`edge_index` as int64 `[2, edges]`, all of it nodes, without a cycle."""
+def check_edges(edge_index: Tensor | None, nodes: int, cyclic: bool = False) -> Tensor:
+    """`edge_index` as int64 `[2, edges]`, all of it nodes, without a cycle unless it may be `cyclic`."""
     if edge_index is None:
         raise ValueError("edge_index is missing; it is [2, edges], from the first row's nodes to the second's")
     if edge_index.ndim != 2 or edge_index.shape[0] != 2 or edge_index.is_floating_point():
@@ -41,7 +41,7 @@ def check_edges(edge_index: Tensor | None, nodes: int) -> Tensor:
     wrong = [each for each in edge_index.flatten().tolist() if not 0 <= each < nodes]
     if wrong:
         raise ValueError(f"edge_index names the node {wrong[0]}, but the nodes are 0 … {nodes - 1}")
-    cycle = find_cycle(graph(edge_index, nodes))
+    cycle = [] if cyclic else find_cycle(graph(edge_index, nodes))
     if cycle:
         raise ValueError(f"edge_index has a cycle: {' -> '.join(map(str, cycle))}")
     return edge_index.to(torch.int64)

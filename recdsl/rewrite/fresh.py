@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from recdsl.ir.graph import results_of
 from recdsl.ir.module import Depth, Equation, Module
 
 
@@ -37,12 +38,23 @@ class Stems(Fresh):
 
     def new(self, wish: str) -> str:
         """A wish, with a number behind it where it is taken."""
-        name, number = wish, 1
-        while name in self.taken:
-            number += 1
-            name = f"{wish}_{number}"
-        self.taken.add(name)
-        return name
+        return fresh_name(wish, self.taken)
+
+
+def names_taken(module: Module) -> set[str]:
+    """The names that a new equation must not have."""
+    taken = {given.name for given in module.inputs} | {each for item in module.items for each in results_of(item)}
+    return taken | {spec.path.split(".")[0] for spec in module.weights} | {each.path for each in module.instances}
+
+
+def fresh_name(wish: str, taken: set[str]) -> str:
+    """A name that is not taken yet; now it is."""
+    name, number = wish, 1
+    while name in taken:
+        number += 1
+        name = f"{wish}_{number}"
+    taken.add(name)
+    return name
 
 
 def stem_of(name: str) -> str:

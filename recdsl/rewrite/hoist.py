@@ -18,6 +18,7 @@ from recdsl.ir.expr import Apply, Call, Const, Expr, Number, Position, Read, Wei
 from recdsl.ir.graph import node_of, results_of
 from recdsl.ir.module import Equation, Item, Module, Program
 from recdsl.ir.operators.table import OPERATORS
+from recdsl.rewrite.fresh import fresh_name, names_taken, stem_of
 from recdsl.rewrite.order import ordered_components
 
 _RANDOM = frozenset({"dropout", "noise", "extern"})  # two of these are never the same
@@ -43,22 +44,6 @@ def _hoist_module(module: Module, program: Program, solved: frozenset[str]) -> M
             moved.extend(lift.lifted)
         moved.extend(group)
     return replace(module, items=tuple(moved))
-
-
-def names_taken(module: Module) -> set[str]:
-    """The names that a new equation must not have."""
-    taken = {given.name for given in module.inputs} | {each for item in module.items for each in results_of(item)}
-    return taken | {spec.path.split(".")[0] for spec in module.weights} | {each.path for each in module.instances}
-
-
-def fresh_name(wish: str, taken: set[str]) -> str:
-    """A name that is not taken yet; now it is."""
-    name, number = wish, 1
-    while name in taken:
-        number += 1
-        name = f"{wish}_{number}"
-    taken.add(name)
-    return name
 
 
 @dataclass(slots=True)
@@ -97,18 +82,12 @@ class Lift:
 
     def _name(self, expr: Expr, equation: Equation) -> str:
         about = next((_word(each) for each in walk(expr) if isinstance(each, (Read, Weight))), "part")
-        return fresh_name(f"{_stem(equation.name)}_{about}", self.taken)
+        return fresh_name(f"{stem_of(equation.name)}_{about}", self.taken)
 
 
 def _word(expr: Read | Weight) -> str:
     source = expr.value if isinstance(expr, Read) else expr.path.rsplit(".", 1)[-1]
-    return _stem(source)
-
-
-def _stem(name: str) -> str:
-    """A name without its version; the values that the source gives no name are parts."""
-    plain = name.split("~")[0].lstrip("%")
-    return f"part_{plain}" if not plain or plain[0].isdigit() else plain
+    return stem_of(source)
 
 
 def _plain(expr: Expr) -> bool:

@@ -24,7 +24,7 @@ from recdsl.ir.operators.shared import sized_like
 from recdsl.ir.operators.table import OPERATORS
 from recdsl.ir.sizes import Size
 from recdsl.ir.types import Axis, Dim, ValueType
-from recdsl.rewrite.fresh import Fresh
+from recdsl.rewrite.fresh import Fresh, fresh_name
 
 NOT_NAMES_OF_DIMS = ("extern",)
 
@@ -129,12 +129,7 @@ class _Body:
         }
 
     def _unused(self, name: str) -> str:
-        result, number = name, 1
-        while result in self.taken:
-            number += 1
-            result = f"{name}_{number}"
-        self.taken.add(result)
-        return result
+        return fresh_name(name, self.taken)
 
     def _dim(self, dim: Dim) -> Dim:
         """A dim of the callee in the caller's terms; those of its own keep their names where these are free."""

@@ -23,7 +23,7 @@ from recdsl.ir.operators.operator import NoAdjointError
 from recdsl.ir.operators.table import OPERATORS
 from recdsl.rewrite.adjoint import values_needed
 from recdsl.rewrite.diagonals import diagonal
-from recdsl.rewrite.fresh import stem_of
+from recdsl.rewrite.fresh import fresh_name, stem_of
 
 Slopes = tuple[Expr, ...]  # the derivatives of one value, by each earlier state
 ZERO = const(0.0)
@@ -125,11 +125,7 @@ class _Forward:
         """The expression as an equation; leaves as they are."""
         if not isinstance(expr, Apply):
             return expr
-        name, number = wish, 1
-        while name in self.taken:
-            number += 1
-            name = f"{wish}_{number}"
-        self.taken.add(name)
+        name = fresh_name(wish, self.taken)
         self.made[name] = Equation(name, name, expr.type, expr)
         return Read(name, expr.type)
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from recdsl.verify.equations import equation
 from recdsl.verify.recurrences import recurrence
-from recdsl.verify.scene import Scene, Value
+from recdsl.verify.scene import EDGE, POINT, Scene, Value
 from recdsl.verify.terms import anchored, term
 
 
@@ -34,7 +34,7 @@ def body(scene: Scene) -> None:
 
 def _carried(scene: Scene) -> list[Value]:
     """Values that the body will rebind: one that is rebound already, or new ones."""
-    known = [value for value in scene.values if not value.shifts and value.axes and value.place == "point"]
+    known = [value for value in scene.values if not value.shifts and value.axes and value.place in (POINT, EDGE)]
     if known and scene.chance(2):
         return [scene.pick(known)]
     return [rebindable(scene) for _ in range(scene.pick((1, 1, 2)))]
@@ -44,19 +44,23 @@ def rebindable(scene: Scene) -> Value:
     """A new value that is never read at a shift."""
     dims = scene.some_dims()
     name = scene.new_name()
-    found = anchored(scene, term(scene, dims, 1, expected=dims))
-    scene.add(f"{name} : {' '.join(dims) or 'scalar'} = {found.text}")
-    return scene.define(Value(name, dims, scene.here, shifts=False))
+    place = EDGE if scene.domain == "graph" and scene.chance(3) else POINT
+    found = anchored(scene, term(scene, dims, 1, place, dims), place)
+    scene.add(f"{_prefix(place)}{name} : {' '.join(dims) or 'scalar'} = {found.text}")
+    here = frozenset({"edge"}) if place == EDGE else scene.here
+    return scene.define(Value(name, dims, here, place, shifts=False))
+
+
+def _prefix(place: str) -> str:
+    return "edge " if place == EDGE else ""
 
 
 def rebind(scene: Scene, value: Value) -> None:
     """`x += e`, or `x = e` with an expression of x."""
-    found = term(scene, value.dims, scene.limits.nesting - 1, expected=value.dims)
-    scene.add(scene.pick((
-        f"{value.name} += {found.text}",
-        f"{value.name} = tanh({value.name} + {found.text})",
-        f"{value.name} = 0.5 * {value.name} + {found.text}",
-    )))  # fmt: skip
+    found = term(scene, value.dims, scene.limits.nesting - 1, value.place, value.dims)
+    forms = (f"= tanh({value.name} + {found.text})", f"= 0.5 * {value.name} + {found.text}")
+    added = () if value.place == EDGE else (f"+= {found.text}",)
+    scene.add(f"{_prefix(value.place)}{value.name} {scene.pick((*added, *forms))}")
 
 
 def _inner_statement(inner: Scene) -> None:

@@ -1,7 +1,8 @@
 """Inputs for a program: what shapes they have and how they are cut into documents, and the tensors themselves.
 
 An `Example` is a few numbers; `tensors` draws from its seed. The strategy `inputs(program)` and the list
-`some_examples` make them: axes of length 0, 1 and a few, odd grids, graphs of one node, without edges, in several parts.
+`some_examples` make them: axes of length 0, 1 and a few, odd grids, graphs of one node, without edges, in several parts, and where
+they may be with cycles and self loops.
 """
 
 from __future__ import annotations
@@ -165,7 +166,7 @@ def _example(draw: random.Random, module: Module, length: int, longest: int) -> 
             return Example(seed, draw.choice((2, 1, 3)))
         case "graph":
             nodes = max(length, 1) if length < longest else _MOST_NODES
-            return Example(seed, 1, (nodes,), edges=_edges(draw, nodes))
+            return Example(seed, 1, (nodes,), edges=_edges(draw, nodes, module.cyclic_graph))
         case "grid":
             others = tuple(draw.choice(_meant(module, (1, 2, 3, 4))) for _ in module.axes[1:])
             return Example(seed, draw.choice((2, 1)), (length, *others))
@@ -197,11 +198,12 @@ def _sequence(draw: random.Random, seed: int, length: int) -> Example:
     return Example(seed, batch, (length,), lengths, resets, cut=draw.randint(0, length))
 
 
-def _edges(draw: random.Random, nodes: int) -> tuple[tuple[int, int], ...]:
-    """Edges of an acyclic graph in any order: a chain, few, many, or two parts; now and then one of them twice."""
+def _edges(draw: random.Random, nodes: int, cyclic: bool) -> tuple[tuple[int, int], ...]:
+    """Edges in any order: a chain, few, many, or two parts; now and then one of them twice. Unless they may be `cyclic`, all lead
+    from an earlier node of some order to a later one."""
     order = list(range(nodes))
     draw.shuffle(order)
-    pairs = [(order[a], order[b]) for b in range(nodes) for a in range(b)]
+    pairs = [(order[a], order[b]) for b in range(nodes) for a in range(nodes if cyclic else b)]
     density = draw.choice((0.0, 0.3, 0.6, 1.0))
     apart = draw.random() < 0.3
     kept = [(a, b) for a, b in pairs if draw.random() < density and not (apart and (a % 2) != (b % 2))]

@@ -80,6 +80,7 @@ def _main(
     axes = axes or _AXES[domain]
     scene = Scene(draw, limits, domain, axes, (*_DIMS, "M"), "x", helpers=helpers, square=("K", "M"))
     scene.rebinds = kind == "model"
+    scene.cyclic = domain == "graph" and options is None and scene.chance(2)
     _inputs(scene)
     for _ in range(draw(st.integers(1, limits.statements))):
         scene.pick((options or _statements)(scene))(scene)
@@ -90,14 +91,15 @@ def _main(
     ]
     parameters += ["M = K"] if "M" in _words(text) else []
     parameters += ["V = 3"] if "V" in _words(text) else []
-    over = _over(domain, axes) + (" reversed" if domain == "graph" and scene.chance(4) else "")
+    over = _over(scene) + (" reversed" if domain == "graph" and scene.chance(4) else "")
     return f"{kind} main({', '.join(parameters)}){over}:\n{text}"
 
 
-def _over(domain: str, axes: tuple[str, ...]) -> str:
-    if domain == "pointwise":
+def _over(scene: Scene) -> str:
+    if scene.domain == "pointwise":
         return ""
-    return f" over {', '.join(axes)}" + (" in dag" if domain == "graph" else "")
+    kind = "" if scene.domain != "graph" else " in graph" if scene.cyclic else " in dag"
+    return f" over {', '.join(scene.axes)}{kind}"
 
 
 def _words(text: str) -> set[str]:
@@ -136,10 +138,12 @@ def _inputs(scene: Scene) -> None:
 def _statements(scene: Scene) -> list[Statement]:
     """What may come next, simple statements first."""
     found: list[Statement] = [equation, twins]
-    if scene.domain != "pointwise":
+    if scene.domain != "pointwise" and not scene.cyclic:
         found += [recurrence, recurrence]
     if scene.domain == "graph":
-        found += [edge_equation, lambda inner: recurrence(inner, EDGE)]
+        found.append(edge_equation)
+    if scene.domain == "graph" and not scene.cyclic:
+        found.append(lambda inner: recurrence(inner, EDGE))
     if scene.domain == "sequence":
         found += [gradient, complex_state, two_results, family, family, family]
     found += [flag, instance, body]
@@ -194,5 +198,5 @@ def _helper(draw: DrawFn, name: str, domain: str, limits: Limits) -> tuple[str, 
     result = anchored(scene, term(scene, dims, 2, expected=dims))
     scene.add(f"out y : {dims[0]} = {result.text}")
     text = scene.block.text()
-    header = f"layer {name}(A, B = 2){_over(inside, _AXES[inside])}:"
+    header = f"layer {name}(A, B = 2){_over(scene)}:"
     return f"{header}\n{text}", Helper(name, pointwise, keeps)

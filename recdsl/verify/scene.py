@@ -127,6 +127,7 @@ class Scene:
     operators: list[Operator] = field(default_factory=list)
     square: tuple[str, str] | None = None  # two dims of one size
     rebinds: bool = False  # whether a name may be given a second value in this block
+    cyclic: bool = False  # whether edges may form cycles, so that nothing recurs along them
 
     @property
     def local(self) -> bool:

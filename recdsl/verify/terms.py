@@ -58,11 +58,6 @@ def term(scene: Scene, wanted: Dims, nesting: int, place: str = POINT, expected:
     return Terms(scene, place, expected).term(wanted, nesting)
 
 
-def full_term(scene: Scene, wanted: Dims, nesting: int, place: str = POINT, expected: Dims | None = None) -> Term:
-    """The same, sure to vary along all axes."""
-    return anchored(scene, term(scene, wanted, nesting, place, expected), place)
-
-
 def anchored(scene: Scene, found: Term, place: str = POINT) -> Term:
     """A term with something added that varies along all axes, where it lacks one."""
     wanted = {POINT: scene.here, EDGE: frozenset({"edge"}), STATIC: frozenset[str]()}[place]
@@ -166,7 +161,7 @@ class Terms:
         return value.axes
 
     def _along_pred(self, value: Value) -> list[Term]:
-        if not self._has_pred or not value.axes or not value.shifts:
+        if not self._has_pred or not value.axes or not (value.shifts or self.scene.cyclic):
             return []
         own = frozenset({"edge"} if self.place == EDGE_PRED else self.scene.axes)
         return [Term(f"{value.name}[pred]", value.dims, own | {"pred"}, True, value.small)]

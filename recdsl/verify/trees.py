@@ -122,8 +122,8 @@ def files() -> SearchStrategy[tree.File]:
     here = st.just(_HERE)
     use = st.builds(tree.Use, st.sampled_from(("gla.rdl", "a b.rdl")), here)
     parameter = st.builds(tree.Parameter, plain_names, st.none() | expressions(), here)
-    sequence = st.builds(tree.Over, several_plain(3), st.just(False), st.just(False), here)
-    graph = st.builds(tree.Over, several_plain(1), st.just(True), st.booleans(), here)
+    sequence = st.builds(tree.Over, several_plain(3), st.none(), st.just(False), here)
+    graph = st.builds(tree.Over, several_plain(1), st.sampled_from(("dag", "graph")), st.booleans(), here)
     definition = st.builds(
         tree.Definition,
         st.sampled_from(("layer", "model")),

@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from recdsl.backends.torch.program import print_program
 from torch import Tensor
 
 from recdsl import pipeline
-from recdsl.emit.emit import emit
 from recdsl.emit.names import class_names, state_dict_path
 from recdsl.ir.module import Input, Module, Program
+from recdsl.lower.lower import lower
 from recdsl.reference import Reference
 from recdsl.rewrite.differentiate import expand_gradients
 
@@ -38,7 +39,7 @@ def compiled(program: Program, **sizes: Any) -> torch.nn.Module:
     """The compiled entry point in float64."""
     expanded = expand_gradients(program)
     name = class_names(list(expanded.modules.values()))[program.main]
-    module = load(emit(expanded, "torch")).__dict__
+    module = load(print_program(lower(expanded))).__dict__
     found = module.get(name) or [each for each in module.values() if isinstance(each, type)][-1]
     return found(**sizes).double()
 

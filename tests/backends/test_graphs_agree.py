@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 import recdsl
-from recdsl.verify import assert_equivalent
+from recdsl.verify import Example, assert_equivalent
 
 SPECS = Path(__file__).parents[2] / "specs"
 HEAD = "layer main(D = 3, F = 2, H = 2, K = 5, V = 4) over n in dag:\n  in x : D\n  in e : F edge\n"
@@ -171,3 +171,75 @@ def test_a_grid_is_a_graph(shape: tuple[int, int], schedule: str) -> None:
     expected = grid(x)
     found = dag(x.flatten(0, 2), down, edges)
     torch.testing.assert_close(found.view_as(expected), expected, rtol=1e-9, atol=1e-9)
+
+
+COUNTS = {
+    "sum of truth values": "m : D = sum[pred](on[pred])",
+    "largest truth value": "m : D = max[pred](on[pred])",
+    "product of truth values": "m : D = prod[pred](on[pred])",
+    "longest path": "m : D = max(0, max[pred](m[pred] + 1))",
+    "lowest number": "m : D = min(3, min[pred](where(on[pred], 1, 2)) + 1)",
+    "whether anything comes": "s : D bool = max[pred](where(s[pred], 1, 0)) > 0 or on\n  m = where(s, 1, 0)",
+}
+
+
+@pytest.mark.parametrize("equation", COUNTS.values(), ids=COUNTS)
+def test_whole_numbers_and_truth_values(equation: str) -> None:
+    assert_equivalent(
+        f"layer f(D = 2) over n in dag:\n  in x : D\n  on = x > 0\n  {equation}\n  out 1.0 * m\n", examples=4
+    )
+
+
+NOTHING = (0, 1, 3)
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_graphs_without_nodes_or_edges(name: str) -> None:
+    assert_equivalent(HEAD + "  " + PROGRAMS[name] + "\n", examples=[Example(points=(nodes,)) for nodes in NOTHING])
+
+
+POSITIONS = {
+    "affine": "  h : D = 0.1 * n * sum[pred](h[pred] * e[pred]) + x + n",
+    "not affine": "  h : D = tanh(sum[pred](h[pred]) + x + n)",
+    "of the receiver": "  h : D = tanh(sum[pred](0.1 * n * h[pred]) + x)",
+}
+
+
+@pytest.mark.parametrize("equation", POSITIONS.values(), ids=POSITIONS)
+def test_a_node_has_its_own_number_on_every_level(equation: str) -> None:
+    backwards = Example(points=(5,), edges=((4, 1), (1, 2), (4, 2), (2, 3), (4, 3)))
+    text = f"layer f(D = 2) over n in dag:\n  in x : D\n  in e : D edge\n{equation}\n  out h\n"
+    assert_equivalent(text, examples=[backwards, Example(points=(3,), edges=((2, 1),))])
+
+
+def test_names_of_the_source_that_a_graph_layer_needs() -> None:
+    text = "layer f(D = 2) over graph in dag:\n  in edge_index : D\n  in level : D edge\n"
+    assert_equivalent(text + "  h = tanh(sum[pred](level[pred] * h[pred]) + edge_index)\n  out h\n", examples=2)
+
+
+def test_gradients_of_what_gets_another_value_afterwards() -> None:
+    text = (
+        "model f(D = 2) over n in dag:\n  in x : D\n  y = x\n  repeat 2 as b:\n"
+        "    h : D = tanh(sum[pred](h[pred]) + y)\n    y = y + h\n  out y\n"
+    )
+    assert_equivalent(text, examples=[Example(points=(4,), edges=((0, 1), (1, 2), (0, 3)))])
+
+
+@pytest.mark.parametrize("bad", [torch.nan, torch.inf])
+@pytest.mark.parametrize("size", [1, 9], ids=["through states", "through gates"])
+def test_what_is_not_finite_stays_behind(size: int, bad: float) -> None:
+    """Node 2 is read by 3; 0 and 1 come before it, 4 to 6 are a graph of their own."""
+    torch.manual_seed(0)
+    layer = recdsl.compile(HEAD + "  " + PROGRAMS["matrices on edges"] + "\n")(K=size, V=size).double()
+    edges = torch.tensor([[0, 1, 0, 2, 4, 5], [1, 2, 2, 3, 5, 6]])
+    x, e = torch.randn(7, 3, dtype=torch.float64), torch.randn(6, 2, dtype=torch.float64)
+    expected = layer(x, e, edges)
+    x[2, 1] = bad
+    x.requires_grad_()
+    found = layer(x, e, edges)
+    others = [0, 1, 4, 5, 6]
+    torch.testing.assert_close(found[others], expected[others])
+    assert not bool(found[2].isfinite().any())
+    assert not bool(found[3].isfinite().any())
+    (slope,) = torch.autograd.grad(found[4:].sum(), x)
+    assert bool(slope[4:].isfinite().all())

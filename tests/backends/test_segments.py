@@ -62,7 +62,9 @@ def module(source: str) -> nn.Module:
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_segments_are_what_the_reference_says(name: str) -> None:
     source = HEAD + PROGRAMS[name]
-    assert all(each.segmented for each in recurrences(source))
+    found = recurrences(source)
+    assert found
+    assert all(each.segmented for each in found)
     lone = Example(2, 1, (1,), cut=0)
     none = Example(3, 2, (0,), lengths=(0, 0), cut=0)
     assert_equivalent(source, examples=[LONG, lone, none], schedules=("sequential",))

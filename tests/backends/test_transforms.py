@@ -9,6 +9,7 @@ import warnings
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 import recdsl
 
@@ -78,6 +79,24 @@ def test_compiles_in_one_graph(name: str, x: Tensor) -> None:
     compiled(given).square().sum().backward()
     module(name)(own).square().sum().backward()
     torch.testing.assert_close(given.grad, own.grad)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_computed_again_by_a_checkpoint(name: str, x: Tensor) -> None:
+    given, own = (x.clone().requires_grad_() for _ in range(2))
+    checkpoint(module(name), given, use_reentrant=False).square().sum().backward()
+    module(name)(own).square().sum().backward()
+    torch.testing.assert_close(given.grad, own.grad)
+
+
+@pytest.mark.parametrize("name", [*NAMES, "fourier"])
+def test_without_a_batch(name: str) -> None:
+    constant = "layer f(D = 3) over t:\n  in x : D\n  h : D = 0.7 * h[t-1] + x\n  out h\n"
+    made = recdsl.compile(constant, schedule="fourier")() if name == "fourier" else module(name)
+    x = torch.zeros(0, 9, 3, requires_grad=True)
+    y = made(x)
+    assert y.shape[:2] == (0, 9)
+    assert torch.autograd.grad(y.sum(), x)[0].shape == x.shape
 
 
 @pytest.mark.parametrize("name", NAMES)

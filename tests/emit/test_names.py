@@ -11,7 +11,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recdsl.emit.names import LOCALS, MODULE_ATTRIBUTES, Names, camel_case, safe, safe_local, state_dict_path
+from recdsl.emit.names import CLASSES, LOCALS, MODULE_ATTRIBUTES, Names, camel_case, safe, safe_local, state_dict_path
 
 
 def test_every_attribute_of_a_module_is_known() -> None:
@@ -48,9 +48,20 @@ def test_camel_case() -> None:
     ]
 
 
-def test_no_value_is_called_like_a_helper() -> None:
-    """A helper that a local hides could not be called."""
+def defined_in_helpers(pattern: str) -> set[str]:
     folder = resources.files("recdsl.backends.torch") / "helpers"
     texts = [file.read_text(encoding="utf-8") for file in folder.iterdir()]
-    defined = {name for text in texts for name in re.findall(r"^(?:def|class) ([a-zA-Z]\w*)", text, re.M)}
+    return {match[match.lastindex or 0] for text in texts for match in re.finditer(pattern, text, re.M)}
+
+
+def test_no_value_is_called_like_a_helper() -> None:
+    """A helper that a local hides could not be called."""
+    defined = defined_in_helpers(r"^(?:def|class) ([a-zA-Z]\w*)")
+    assert "diagonal" in defined
     assert defined <= LOCALS
+
+
+def test_no_layer_is_called_like_a_helper() -> None:
+    defined = defined_in_helpers(r"^class ([a-zA-Z]\w*)|^([A-Z]\w*) = ")
+    assert "Steps" in defined
+    assert defined <= CLASSES

@@ -40,6 +40,19 @@ layer along_edges(D, F, H) over n in dag:
   out y : H = sum[pred](C[pred]) + gate
 """
 
+CYCLES = """
+layer nearby(D) over n in graph:
+  in x : D
+  out y : D = linear(mean[pred](x[pred]))
+
+model rounds(D) over n in graph:
+  in x : D
+  h = x
+  loop 2 as round:
+    h = tanh(h + nearby(h) + sum[pred](h[pred]))
+  out h
+"""
+
 DEPTH = """
 layer block(D) over t:
   in x : D
@@ -83,6 +96,7 @@ PROGRAMS = {
     "stabilised": STABILISED,
     "wavefront": GRID,
     "along_edges": DAG,
+    "rounds": CYCLES,
     "deep": DEPTH,
     "learner": LEARNER,
     "past": PAST,

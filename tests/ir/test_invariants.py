@@ -111,9 +111,12 @@ BROKEN: tuple[tuple[str, str, Break], ...] = (
     ("I7", "lstm", change_expressions(lost_weight)),
     ("I8", "lstm", lambda module: replace(module, parameters=module.parameters[1:])),
     ("I9", "deep", lost_instance),
+    ("I10", "rounds", lambda module: replace(module, cyclic_graph=module.name != "nearby")),
     ("I11", "deep", change_depth(lambda each: replace(each, turn=None))),
+    ("I11", "rounds", lambda module: replace(module, cyclic_graph=module.name != "rounds")),
     ("I12", "lstm", own_instance),
     ("I13", "lstm", change_expressions(same_point)),
+    ("I13", "along_edges", lambda module: replace(module, cyclic_graph=True)),
 )  # fmt: skip
 
 

@@ -31,6 +31,12 @@ class Layer:
         torch.testing.assert_close(found, expected, **TOLERANCE)
         return found
 
+    def several(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        """The results of a layer that has more than one."""
+        found = self(*inputs)
+        assert isinstance(found, tuple)
+        return found
+
 
 def give(module: nn.Module, values: Mapping[str, Tensor]) -> nn.Module:
     """The module of torch in float64, with these parameters."""

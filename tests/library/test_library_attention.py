@@ -58,8 +58,10 @@ def test_rotary_attention_depends_on_distances_only() -> None:
     layer = Layer(f"layer f(D) over t:\n  in x : D\n  out attention(x, {HEADS}, causal = yes, rotate = yes, window = 2)\n", D=D)  # fmt: skip
     x = draw(1, T, D)
     later = layer(torch.cat([draw(1, 3, D), x], 1))
+    alone = layer(x)
     assert isinstance(later, Tensor)
-    equal(later[:, 4:], layer(x)[:, 1:])  # type: ignore[index]
+    assert isinstance(alone, Tensor)
+    equal(later[:, 4:], alone[:, 1:])
 
 
 def test_position_is_the_sinusoid_of_the_transformer() -> None:

@@ -27,7 +27,7 @@ def legs() -> tuple[numpy.ndarray, numpy.ndarray]:
 def test_hippo_and_the_bilinear_transform() -> None:
     transition, into = legs()
     layer = Layer(MATRICES, N=N)
-    continuous, transition_step, into_step = layer(torch.full((B, T), DT))  # type: ignore[misc]
+    continuous, transition_step, into_step = layer.several(torch.full((B, T), DT))
     left = numpy.linalg.inv(numpy.eye(N) - DT / 2 * transition)
     equal(continuous, torch.tensor(transition))
     equal(transition_step, torch.tensor(left @ (numpy.eye(N) + DT / 2 * transition)))

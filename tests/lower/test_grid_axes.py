@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import torch
 from families import agrees, algorithms
 
 from recdsl import api
@@ -63,10 +64,23 @@ def test_taken_by_itself(algorithm: str) -> None:
     assert algorithms(source(algorithm, "first")) == {algorithm}
 
 
+def test_rows_that_do_not_converge_are_walked() -> None:
+    wild = (
+        f"{HEAD.format(axes='i, j')}  h : D = 3.9 * h[i-1] * (1 - h[i-1]) * sigmoid(x + 3)\n  init h = 0.3\n  out h\n"
+    )
+    torch.manual_seed(0)
+    x = torch.randn(2, 70, 2, 3, dtype=torch.float64)
+    module, loop = (api.compile(wild, schedule=each)().double() for each in ("newton", "sequential"))
+    found = module(x)
+    assert module.solves["h"]["rows"] == 2
+    torch.testing.assert_close(found[:, :20], loop(x)[:, :20])
+
+
 def test_the_text_knows_of_no_documents() -> None:
     for algorithm in EQUATIONS:
         text = api.compile_text(source(algorithm, "last"), schedule=algorithm).text
         assert "steps." not in text.partition("class F")[2]
+        assert "_fit(" not in text
 
 
 def test_one_recurrence_after_the_other_each_along_its_own_axis() -> None:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import pytest
 import torch
+from cases import last_recurrence
 
-from recdsl import api, pipeline
-from recdsl.check.schedule import components
-from recdsl.classify.group import group_of
-from recdsl.classify.verdict import verdict_of
+from recdsl import api
 from recdsl.ir.expr import Const, Expr, Read
 from recdsl.lower import newton, stepwise
-from recdsl.lower.draft import Case, Refused
+from recdsl.lower.draft import Refused
 from recdsl.verify import assert_equivalent
 
 GRU = """
@@ -128,14 +126,6 @@ PROGRAMS = {
 }  # fmt: skip
 
 
-def case(source: str) -> Case:
-    """The last recurrence of a program's entry."""
-    program = pipeline.check(pipeline.load(source)).program
-    component = [each for each in components(program.entry, program) if each.recurrent][-1]
-    group = group_of(program.entry, program, component)
-    return Case(group, verdict_of(group))
-
-
 @pytest.mark.parametrize("schedule", ["stepwise", "newton"])
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_it_is_the_program(name: str, schedule: str) -> None:
@@ -154,7 +144,7 @@ def test_stepwise_is_the_default() -> None:
 
 def jacobian(source: str) -> tuple[list[str], list[list[object]]]:
     """The names of the equations that the Jacobian needs, and its entries: names or numbers."""
-    given = case(source)
+    given = last_recurrence(source)
     found = stepwise.slopes(given, stepwise.earlier_states(given))
     return [each.id for each in found.equations], [[leaf(each) for each in row] for row in found.entries]
 
@@ -200,7 +190,7 @@ REFUSED = {
 @pytest.mark.parametrize("code", REFUSED)
 def test_refused(code: str) -> None:
     with pytest.raises(Refused) as found:
-        newton.plan(case(REFUSED[code]))
+        newton.plan(last_recurrence(REFUSED[code]))
     assert found.value.code == code
 
 
@@ -208,9 +198,9 @@ def test_refused(code: str) -> None:
 
 
 def test_a_contraction_is_proved_from_the_ranges() -> None:
-    calm = newton.plan(case("layer a(D) over t:\n  in x : D\n  h = 0.5 * tanh(h[t-1] + x)\n  out h\n"))
+    calm = newton.plan(last_recurrence("layer a(D) over t:\n  in x : D\n  h = 0.5 * tanh(h[t-1] + x)\n  out h\n"))
     assert calm.remark == "it converges whatever the inputs are: earlier states count by at most 0.5"
-    assert "run time" in newton.plan(case(GRU)).remark
+    assert "run time" in newton.plan(last_recurrence(GRU)).remark
 
 
 def test_the_module_says_what_it_took() -> None:

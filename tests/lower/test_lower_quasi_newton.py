@@ -7,14 +7,12 @@ from typing import Any
 
 import pytest
 import torch
+from cases import last_recurrence
 from torch import Tensor, nn
 
-from recdsl import api, pipeline
-from recdsl.check.schedule import components
-from recdsl.classify.group import group_of
-from recdsl.classify.verdict import verdict_of
+from recdsl import api
 from recdsl.lower import quasi_newton
-from recdsl.lower.draft import Case, Refused
+from recdsl.lower.draft import Refused
 from recdsl.rewrite.derivative import refusal
 from recdsl.verify import assert_equivalent
 
@@ -94,6 +92,14 @@ def states_of(points: Any) -> tuple[Tensor, ...]:
 def test_it_is_the_program(name: str) -> None:
     """Values, gradients, states, steps, pieces, lengths and documents."""
     assert_equivalent(HEAD + PROGRAMS[name], schedules=["quasi_newton"])
+
+
+def test_gradients_of_what_gets_another_value_afterwards() -> None:
+    text = (
+        "model f(D = 2) over t:\n  in x : D\n  in s : D static\n  g : D = tanh(s)\n"
+        "  h : D = tanh(g * linear(h[t-1] * g) + x)\n  g = 3 * g\n  out h * g\n"
+    )
+    assert_equivalent(text, examples=2, schedules=["quasi_newton"])
 
 
 @pytest.mark.parametrize("name", EXACT)
@@ -185,14 +191,6 @@ def test_half_precision_keeps_the_state_wide() -> None:
 # ---- when it applies
 
 
-def case(source: str) -> Case:
-    """The last recurrence of a program's entry."""
-    program = pipeline.check(pipeline.load(source)).program
-    component = [each for each in components(program.entry, program) if each.recurrent][-1]
-    group = group_of(program.entry, program, component)
-    return Case(group, verdict_of(group))
-
-
 TURNS = "layer turns(D):\n  in x : D\n  loop 2 as turn:\n    x = tanh(linear(x))\n  out x\n"
 REFUSED = {
     "R507": "  h : H = linear(turns(h[t-1] + linear(x -> H)))\n  out h\n",
@@ -211,7 +209,7 @@ REFUSED = {
 @pytest.mark.parametrize("code", REFUSED)
 def test_refused(code: str) -> None:
     with pytest.raises(Refused) as found:
-        quasi_newton.plan(case(TURNS + HEAD + REFUSED[code]))
+        quasi_newton.plan(last_recurrence(TURNS + HEAD + REFUSED[code]))
     assert found.value.code == code
 
 
@@ -221,7 +219,7 @@ def test_refused_without_a_derivative(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(quasi_newton, "pullback", refuse)
     with pytest.raises(Refused, match="sort has no derivative") as found:
-        quasi_newton.plan(case(HEAD + EXACT["elman"]))
+        quasi_newton.plan(last_recurrence(HEAD + EXACT["elman"]))
     assert found.value.code == "R529"
 
 

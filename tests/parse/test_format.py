@@ -168,6 +168,13 @@ model g(D) over n in dag reversed:
     )
 
 
+@pytest.mark.parametrize("kind", ["dag", "graph", "graph reversed"])
+def test_layers_over_graphs(kind: str) -> None:
+    assert formatted(f"layer graph ( dag )over  n   in  {kind} :\n  in graph:D\n  out dag\n") == (
+        f"layer graph(dag) over n in {kind}:\n  in graph : D\n  out dag\n"
+    )
+
+
 def test_a_statement_with_comments_inside_is_left_as_it_is_written() -> None:
     written = "layer f(D,  # width\n        N):  # depth\n    y = g(x,  # first\n          z )  # second\n    out y\n"
     wanted = "layer f(D,  # width\n        N):  # depth\n  y = g(x,  # first\n        z )  # second\n  out y\n"

@@ -160,7 +160,7 @@ def test_every_line_with_a_mistake_is_reported() -> None:
 @pytest.mark.parametrize(
     "text",
     ["layer f(D):\n  y = (x +\n", "layer f(D):\n  y = x[t-1\n  out y\n", "layer f(D):\n  repeat 3:\n", "layer f(D):\n  out x +\n",
-     "layer f(D):\n  in x : D\n    y = x\n", "layer f(d = ):\n  out d\n", "layer f(D) over t in graph:\n  out x\n", "\t", " x", "layer",
+     "layer f(D):\n  in x : D\n    y = x\n", "layer f(d = ):\n  out d\n", "layer f(D) over t in tree:\n  out x\n", "\t", " x", "layer",
      "layer f(D):\n\n# c\n", "é", "layer f(D):\n  out \x00\n", "]", "layer f(D):\n  out x]\n  out y\n"],
 )  # fmt: skip
 def test_refused_without_a_crash(text: str) -> None:

@@ -110,6 +110,12 @@ def test_orders_of_other_axes() -> None:
     }
 
 
+def test_a_title_says_which_graph() -> None:
+    for kind in ("dag", "graph"):
+        (group,) = scenes(api.check(f"layer f(D) over n in {kind}:\n  in x : D\n  out sum[pred](x[pred])\n").program)
+        assert group.title == f"f over n in {kind}"
+
+
 def test_depth_is_nested_and_called_layers_with_recurrences_follow() -> None:
     (model, _), (cell, _) = drawn("depth")
     nested = {each.title for each in groups(model) if each.kind == "depth"}

@@ -68,6 +68,17 @@ def test_edges(edges: list[object], message: str) -> None:
         Reference(summed(), D=2)(torch.zeros(6, 2), edge_index=torch.tensor(edges))
 
 
+def test_edges_may_form_cycles_in_a_graph() -> None:
+    source = "layer f(D) over n in graph:\n  in x : D\n  y = x + sum[pred](x[pred])\n  out y + sum[pred](y[pred])\n"
+    x = torch.tensor([[1.0], [10.0], [100.0]], dtype=torch.float64)
+    edges = torch.tensor([[0, 1, 1, 1], [1, 0, 1, 1]])
+    y = x + torch.tensor([[10.0], [21.0], [0.0]], dtype=torch.float64)
+    found = interpreted(source, D=1)(x, edge_index=edges)
+    assert torch.equal(found, y + torch.stack((y[1], y[0] + 2 * y[1], 0 * y[2])))
+    with pytest.raises(ValueError, match="names the node 3"):
+        interpreted(source, D=1)(x, edge_index=edges + 2)
+
+
 def test_a_graph_needs_its_edges() -> None:
     with pytest.raises(ValueError, match="edge_index is missing"):
         Reference(summed(), D=2)(torch.zeros(6, 2))

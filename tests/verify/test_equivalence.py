@@ -80,7 +80,7 @@ def test_a_wrong_start_is_found_on_the_simplest_example() -> None:
 def test_a_lost_gradient_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     made = api.compile(LEAKY)
 
-    class Lossy(made):  # type: ignore[misc,valid-type]
+    class Lossy(made):  # type: ignore[misc,valid-type]  # a class that is made here
         def forward(self, x: torch.Tensor, **options: object) -> object:
             return super().forward(x.detach() + 0 * x, **options)
 
@@ -92,7 +92,7 @@ def test_a_lost_gradient_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_state_whose_gradient_is_lost_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     made = api.compile(LEAKY)
 
-    class Lossy(made):  # type: ignore[misc,valid-type]
+    class Lossy(made):  # type: ignore[misc,valid-type]  # a class that is made here
         def forward(self, x: torch.Tensor, *, state: dict | None = None, **options: object) -> object:
             kept = {name: each.detach() for name, each in state.items()} if state is not None else None
             return super().forward(x, state=kept, **options)
@@ -124,7 +124,7 @@ def test_inputs_that_are_refused_are_no_failure() -> None:
 def test_what_a_compiled_module_raises_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     made = api.compile(LEAKY)
 
-    class Broken(made):  # type: ignore[misc,valid-type]
+    class Broken(made):  # type: ignore[misc,valid-type]  # a class that is made here
         def step(self, x: torch.Tensor, state: object) -> object:
             raise RuntimeError("out of order")
 
@@ -176,7 +176,7 @@ def test_numbers_that_jump_are_not_compared_when_rounded() -> None:
 def test_a_module_that_loses_precision_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     made = api.compile(LEAKY)
 
-    class Rough(made):  # type: ignore[misc,valid-type]
+    class Rough(made):  # type: ignore[misc,valid-type]  # a class that is made here
         def forward(self, x: torch.Tensor, **options: object) -> object:
             coarse = x + (x.bfloat16().to(x.dtype) - x).detach() if x.dtype == torch.float32 else x
             return super().forward(coarse, **options)

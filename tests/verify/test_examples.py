@@ -107,5 +107,17 @@ def test_graphs_are_acyclic_and_of_every_sort() -> None:
     assert any(len(set(example.edges)) < len(example.edges) for example in examples)
 
 
+def test_graphs_with_cycles_are_of_every_sort() -> None:
+    examples = some_examples(program(GRAPH.replace("in dag", "in graph")), 60)
+    for example in examples:
+        check_edges(example.edge_index(), example.points[0], cyclic=True)
+    graphs = [(example.points[0], set(example.edges)) for example in examples]
+    assert any(a == b for _, edges in graphs for a, b in edges)
+    assert any(a != b and (b, a) in edges for _, edges in graphs for a, b in edges)
+    assert any(edges and set(range(nodes)) > {end for edge in edges for end in edge} for nodes, edges in graphs)
+    assert any(not edges for _, edges in graphs)
+    assert any(len(set(example.edges)) < len(example.edges) for example in examples)
+
+
 def test_the_shortest_lengths_come_first() -> None:
     assert [example.points for example in some_examples(program(SEQUENCE), 4)] == [(4,), (1,), (0,), (3,)]

@@ -66,6 +66,10 @@ FEATURES = {
     "two axes at once": lambda p: any(len(read.offsets) == 2 for read in reads(p)),
     "along the edges": lambda p: any(read.via == "pred" for read in reads(p)),
     "at the tail of an edge": lambda p: any(read.via == "tail" for read in reads(p)),
+    "edges that may form cycles": lambda p: p.entry.cyclic_graph,
+    "an edge value that goes from turn to turn": lambda p: any(
+        "edge" in carry.type.axis_names for depth in depths(p) for carry in depth.carried
+    ),
     "a start": lambda p: any(item.init is not None for item in p.entry.equations()),
     "a static input": lambda p: any(given.static for given in p.entry.inputs),
     "tokens": lambda p: any(given.vocabulary is not None for given in p.entry.inputs),

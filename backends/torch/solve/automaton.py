@@ -7,8 +7,9 @@ from dataclasses import replace
 from recdsl.backends.torch.expressions import Printer
 from recdsl.backends.torch.scope import Scope
 from recdsl.backends.torch.solve.closed import Family
-from recdsl.backends.torch.solve.common import unsqueezed
+from recdsl.backends.torch.solve.common import lined_up, unsqueezed
 
+from recdsl.emit.precedence import ATOM
 from recdsl.lower.plan import Recurrence
 
 
@@ -39,7 +40,7 @@ def _started(family: Family, table: str, order: tuple[str, ...]) -> str:
     start = family.start_text()
     if start is None or start.number:
         code = "0" if start is None else start.code
-        number = {"False": 0, "True": 1}[code] if code in ("False", "True") else int(code)
-        return f"{table}[..., {number} : {number + 1}]"
-    place = unsqueezed(start, order)
+        number = {"False": "0", "True": "1"}.get(code, code)
+        return f"{table}.narrow(-1, {number}, 1)"
+    place = lined_up(start, order).at(ATOM)
     return f"torch.take_along_dim({table}, {place}{'.long()' if start.kind == 'bool' else ''}, -1)"

@@ -7,10 +7,10 @@ from dataclasses import replace
 
 from recdsl.backends.torch.expressions import Printer
 from recdsl.backends.torch.reads import base_name, outside_text
-from recdsl.backends.torch.solve.common import Solving, unsqueezed
+from recdsl.backends.torch.solve.common import Solving, lined_up
 
 from recdsl.emit.names import safe_local
-from recdsl.emit.precedence import Text
+from recdsl.emit.precedence import PRODUCT, Text
 
 
 class Family(Solving):
@@ -28,12 +28,12 @@ class Family(Solving):
         return None if text is None or text.code in ("0", "0.0", "False") else text
 
     def start(self, order: Sequence[str], moved: dict[str, str] | None = None) -> str | None:
-        """The same with the dimensions `order`, some of them called otherwise."""
+        """The same with the dimensions `order`, some of them called otherwise, as a factor."""
         text = self.start_text()
-        if text is None or text.number:
-            return None if text is None else text.code
+        if text is None:
+            return None
         labels = tuple((moved or {}).get(each, each) for each in text.labels)
-        return unsqueezed(replace(text, labels=labels), order)
+        return lined_up(replace(text, labels=labels), order).at(PRODUCT + 1)
 
     def restart(self, fresh: Sequence[tuple[str, str]]) -> None:
         """Replace parts of the maps where a document begins, if one does: pairs of a local and what it is there."""

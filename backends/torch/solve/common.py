@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from recdsl.backends.torch.expressions import Printer
-from recdsl.backends.torch.layout import permuted
-from recdsl.backends.torch.reads import base_name, outside
+from recdsl.backends.torch.layout import aligned, permuted
+from recdsl.backends.torch.reads import base_name, outside_text
 from recdsl.backends.torch.scope import Scope
 from recdsl.backends.torch.starts import first_value, kept_past
 from recdsl.backends.torch.statements import comment, keep_history, read_here, remember_more
 
 from recdsl.emit.names import safe_local
-from recdsl.emit.precedence import ATOM, BATCH, SUM, Text
+from recdsl.emit.precedence import ATOM, BATCH, PRODUCT, SUM, Text
 from recdsl.ir.expr import Expr, Read, walk
 from recdsl.ir.module import Equation
 from recdsl.ir.types import Dim, ValueType
@@ -138,8 +138,9 @@ class Solving:
         return reach if self.back else max(reach, dict(self.scope.owner.plan.traits.histories).get(value, 0))
 
     def outside(self, read: Read) -> str | None:
-        """What a read finds before a document, lined up with the state; None for zero, and without documents."""
-        return outside(Printer(self.scope), read) if self.documents else None
+        """What a read finds before a document, lined up with the state, as a factor; None for zero, and without documents."""
+        text = outside_text(Printer(self.scope), read) if self.documents else None
+        return None if text is None else aligned(text, self.scope.labels(self.type_of(self.state))).at(PRODUCT + 1)
 
     def breaks(self) -> list[str]:
         """An argument that says where the point that is read belongs to another document: bool [batch, T], or None. No argument
@@ -215,11 +216,22 @@ def along(type: ValueType, axis: str) -> ValueType:
 
 
 def unsqueezed(text: Text, order: Sequence[str]) -> str:
-    """The tensor with a dimension for each label, of size 1 for those that it lacks."""
+    """The code of `lined_up`, for what stands alone."""
+    return lined_up(text, order).code
+
+
+def lined_up(text: Text, order: Sequence[str]) -> Text:
+    """The tensor with a dimension for each label, of size 1 for those that it lacks; numbers as they are."""
     order = tuple(order)
+    if text.number:
+        return text
     text = permuted(text, [label for label in order if label in text.labels])
     if text.labels == order:
-        return text.code
+        return text
+    return replace(text, code=_indexed(text, order), labels=order, strength=ATOM)
+
+
+def _indexed(text: Text, order: tuple[str, ...]) -> str:
     if not text.labels:
         return f"{text.at(ATOM)}.view({', '.join('1' for _ in order)})"
     index = [":" if label in text.labels else "None" for label in order]

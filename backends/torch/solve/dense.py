@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from recdsl.backends.torch.expressions import Printer
 from recdsl.backends.torch.layout import permuted, tuple_code
-from recdsl.backends.torch.solve.common import Solving, unsqueezed
+from recdsl.backends.torch.solve.common import Solving, lined_up
 
 from recdsl.emit.precedence import ATOM, BATCH, Text
 
@@ -27,7 +27,7 @@ class Dense(Solving):
         text = self.tensor(expr)
         order = (*lead, *self.rest, *rows, *columns)
         text = Printer(self.scope).with_labels(text, expr.type, (*rows, *columns))
-        code = unsqueezed(Text(text.code, text.labels), order)
+        code = lined_up(text, order).at(ATOM)
         if len(rows) > 1:
             code = f"{code}.flatten({-len(rows)}).flatten({-len(rows) - 1}, -2)"
         decay = dict(self.solve.roles).get("decay")

@@ -77,7 +77,7 @@ class _Folded:
         breaks = [self._mask("breaks", each) for each in around.breaks()]
         behind = self._mask("behind", "steps.behind()") if self.kept else None
         whole = self._states(self._coefficient(decay), self._coefficient(given), start, breaks, behind)
-        self._before(exprs, whole, start, breaks)
+        self._before(whole, start, breaks)
         results = [self._sum(each, expr) for each, expr in zip(sums, exprs, strict=True)]
         self._print(first, sums, [*results, whole])
 
@@ -164,7 +164,7 @@ class _Folded:
             return start.at(PRODUCT + 1)
         return unsqueezed(start, self.inner.labels(self.around.type_of(self.around.state)))
 
-    def _before(self, exprs: list[Expr], whole: str, start: Text | None, breaks: list[str]) -> None:
+    def _before(self, whole: str, start: Text | None, breaks: list[str]) -> None:
         """Names for the states after and before each point, as far as they are read."""
         type, state = self.around.type_of(self.around.state), self.around.state
         self.inner.values[state] = Text(whole, self.inner.labels(type), type.kind)

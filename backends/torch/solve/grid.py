@@ -8,10 +8,10 @@ from recdsl.backends.torch.expressions import Printer
 from recdsl.backends.torch.layout import permuted, tuple_code
 from recdsl.backends.torch.reads import base_name, outside_text
 from recdsl.backends.torch.scope import Scope
-from recdsl.backends.torch.solve.common import Solving, unsqueezed
+from recdsl.backends.torch.solve.common import Solving, lined_up
 
 from recdsl.emit.names import safe_local
-from recdsl.emit.precedence import ATOM, BATCH, Text
+from recdsl.emit.precedence import ATOM, BATCH, PRODUCT, Text
 from recdsl.ir.expr import Read, walk
 from recdsl.ir.module import Equation
 from recdsl.ir.types import ValueType
@@ -90,7 +90,7 @@ class Grid(Solving):
         for link in self.solve.links:
             start = outside_text(Printer(self.scope), self._read(link)) if link.into == state else None
             if start is not None:
-                code = start.code if start.number else unsqueezed(start, self.order)
+                code = lined_up(start, self.order).at(PRODUCT + 1)
                 shape = tuple_code([self.scope.lengths[axis] for axis in self.solve.axes])
                 gate = f"{self.role(link.role, self.order)} * {code}"
                 yield f"{self.scope.help('border')}({gate}, {self.along(link.offset)}, {shape})"

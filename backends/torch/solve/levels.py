@@ -182,6 +182,8 @@ class Rules(OnGraph):
     def print(self) -> None:
         scope = self.scope
         scope.help("Graph.levels")
+        outside = (each.value for equation in self.equations for each in reads(equation.expr))
+        scope.held |= {scope.values[each].code for each in outside if each in scope.values}
         levels = graphs.Levels(scope, self.stage)
         rules = [self._rule(levels, place) for place in ("nodes", "edges") if self._own(place)]
         zeros = [levels.zeros(state) for state in self.states]

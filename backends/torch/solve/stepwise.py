@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from recdsl.backends.torch.expressions import Printer
 from recdsl.backends.torch.layout import permuted, tuple_code
 from recdsl.backends.torch.precision import is_wide
-from recdsl.backends.torch.reads import base_name
+from recdsl.backends.torch.reads import base_name, outside
 from recdsl.backends.torch.scope import Scope
 from recdsl.backends.torch.solve.common import Solving, unsqueezed
 from recdsl.backends.torch.statements import comment, remember
@@ -105,7 +105,7 @@ class Body(Solving):
 
     def _documents(self) -> Iterator[str]:
         """The arguments that only some recurrences need."""
-        starts = [self.outside(each) for each in self.earlier]
+        starts = [outside(Printer(self.scope), each) if self.documents else None for each in self.earlier]
         yield from self.breaks()
         if any(start is not None for start in starts):
             yield tuple_code([start or "0.0" for start in starts])
@@ -139,6 +139,8 @@ class Body(Solving):
         scope = self.scope
         key = leaf.value if isinstance(leaf, Read) else self.axis
         text = Printer(scope).text(leaf)
+        if self.axis not in text.labels:
+            scope.held.add(text.code)
         if key in self.inputs or self.axis not in text.labels:
             return
         order = (BATCH, self.axis, *(label for label in text.labels if label not in (BATCH, self.axis)))

@@ -74,10 +74,6 @@ def _angle_adjoint(make: Make, node: Apply, upstream: Expr) -> tuple[Expr | None
     return (make("mul", upstream, make("div", turned, make("pow", make("abs", z), const(2)))),)
 
 
-def _zero(make: Make) -> Expr:
-    return make("const", value=0)
-
-
 def _one(make: Make) -> Expr:
     return make("const", value=1)
 

@@ -55,7 +55,6 @@ def point(value: float) -> Interval:
 
 REAL = opened(-INF, INF)
 TRUTH = closed(0, 1)
-POSITIVE = opened(0, INF)
 NOT_NEGATIVE = Interval(0, INF, False, True)
 
 End = tuple[float, bool]  # a number and whether it is open

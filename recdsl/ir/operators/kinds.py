@@ -41,12 +41,6 @@ def fractional(kinds: Kinds) -> Ruled:
     return (joined,) * len(kinds), joined
 
 
-def ordered_fractional(kinds: Kinds) -> Ruled:
-    """At least real, without complex values."""
-    _refuse(kinds, "complex")
-    return fractional(kinds)
-
-
 def analytic(kinds: Kinds) -> Ruled:
     """exp and its kin: real or complex, of numbers only."""
     _refuse(kinds, "bool")

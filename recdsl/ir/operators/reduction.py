@@ -24,7 +24,7 @@ from recdsl.ir.operators.operator import (
 from recdsl.ir.operators.shared import filled, over
 from recdsl.ir.operators.unite import names, require_names
 from recdsl.ir.sizes import Size
-from recdsl.ir.types import ValueType
+from recdsl.ir.types import ValueType, join_kinds
 
 EVERYTHING = ("*",)
 EDGES = ("pred",)
@@ -46,6 +46,16 @@ def _reduced(kind_rule: KindRule) -> TypeRule:
         return x.without(along).with_kind(kind)
 
     return rule
+
+
+def _over_edges(rule: TypeRule) -> TypeRule:
+    """The same, but real over edges, of which there may be none: no whole number is as small as nothing."""
+
+    def ruled(types: tuple[ValueType, ...], attributes: Attributes) -> ValueType:
+        found = rule(types, attributes)
+        return found.with_kind(join_kinds("real", found.kind)) if "pred" in names(attributes["over"]) else found
+
+    return ruled
 
 
 def _kept(kind_rule: KindRule) -> TypeRule:
@@ -246,12 +256,13 @@ def _reduction(
 
 
 _INDEX = kinds.giving("int", kinds.ordered)
+_EXTREME = _over_edges(_reduced(kinds.ordered))
 
 REDUCTION = (
     _reduction("sum", kinds.arithmetic, _sum_adjoint, _sum_range, linear=True, neutral=0),
     _reduction("mean", kinds.fractional, _mean_adjoint, _one_of(0), linear=True, neutral=0),
-    _reduction("max", kinds.ordered, _extreme_adjoint, _one_of(-INF), neutral=-INF),
-    _reduction("min", kinds.ordered, _extreme_adjoint, _one_of(INF), neutral=INF),
+    _reduction("max", kinds.ordered, _extreme_adjoint, _one_of(-INF), type_rule=_EXTREME, neutral=-INF),
+    _reduction("min", kinds.ordered, _extreme_adjoint, _one_of(INF), type_rule=_EXTREME, neutral=INF),
     _reduction("prod", kinds.arithmetic, _prod_adjoint, _prod_range, neutral=1),
     _reduction("logsumexp", kinds.real_function, _logsumexp_adjoint, _logsumexp_range, neutral=-INF),
     _reduction("norm", kinds.real_function, _norm_adjoint, ranges.always(iv.NOT_NEGATIVE), neutral=0),

@@ -1,26 +1,21 @@
-"""What the kernels are tested against: plain float64 loops, which autograd differentiates; and how to get a kernel."""
+"""What the kernels are tested against: plain float64 loops, which autograd differentiates; and what goes into both."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
-from functools import cache
-from typing import Any
 
 import torch
-import torch.nn.functional as F  # noqa: N812  # torch calls it F
-from torch import Tensor, nn
+from torch import Tensor
 
-from recdsl.emit.environment import render
+Function = Callable[..., Tensor]
 
 
-@cache
-def kernel(name: str) -> dict[str, Any]:
-    """The names that a helper defines, by its file's name."""
-    namespace: dict[str, Any] = {"torch": torch, "math": math, "F": F, "Tensor": Tensor, "nn": nn, "Any": Any}
-    source = "from __future__ import annotations\n" + render("torch", f"helpers/{name}.py.j2", {})
-    exec(compile(source, f"{name}.py", "exec"), namespace)
-    return namespace
+def draw(*shape: int, seed: int = 0, dtype: torch.dtype = torch.float64) -> Tensor:
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=dtype)
+
+
+def some_breaks(batch: int, length: int) -> Tensor:
+    return torch.rand(batch, length, generator=torch.Generator().manual_seed(5)) < 0.1
 
 
 def walk(
@@ -43,15 +38,15 @@ def diagonal_loop(a: Tensor, b: Tensor, first: Tensor, breaks: Tensor | None = N
     return walk(lambda t, h: a[:, t] * h + b[:, t], first.expand(shape[0], *shape[2:]), shape[1], breaks, back)
 
 
-def block_loop(A: Tensor, b: Tensor, first: Tensor, breaks: Tensor | None = None, back: bool = False) -> Tensor:  # noqa: N803  # a matrix
+def block_loop(A: Tensor, b: Tensor, first: Tensor, breaks: Tensor | None = None, back: bool = False) -> Tensor:
     """h[t] = A[t] @ h[t-1] + b[t]."""
     shape = torch.broadcast_shapes(A.shape[:-1], b.shape, first[:, None].shape)
-    A, b = A.expand(*shape, shape[-1]), b.expand(shape)  # noqa: N806  # a matrix
+    A, b = A.expand(*shape, shape[-1]), b.expand(shape)
     first = first.expand(shape[0], *shape[2:])
     return walk(lambda t, h: (A[:, t] @ h[..., None])[..., 0] + b[:, t], first, shape[1], breaks, back)
 
 
-def gradients(f: Callable[..., Tensor], tensors: Sequence[Tensor]) -> list[Tensor]:
+def gradients(f: Function, tensors: Sequence[Tensor]) -> list[Tensor]:
     """The gradients of a weighted sum of f's values, so that no two of them weigh the same."""
     leaves = [x.detach().clone().requires_grad_() for x in tensors]
     y = f(*leaves)
@@ -60,8 +55,22 @@ def gradients(f: Callable[..., Tensor], tensors: Sequence[Tensor]) -> list[Tenso
     return [torch.zeros_like(x) if g is None else g for x, g in zip(leaves, found, strict=True)]
 
 
-def assert_same(kernel: Callable[..., Tensor], loop: Callable[..., Tensor], tensors: Sequence[Tensor]) -> None:
+def assert_same(kernel: Function, loop: Function, tensors: Sequence[Tensor]) -> None:
     """The same values and gradients of all tensors."""
     torch.testing.assert_close(kernel(*tensors), loop(*tensors), rtol=1e-9, atol=1e-9, equal_nan=True)
     for found, expected in zip(gradients(kernel, tensors), gradients(loop, tensors), strict=True):
         torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-9, equal_nan=True)
+
+
+def squares(f: Function) -> Function:
+    return lambda *tensors: f(*tensors).square().sum()
+
+
+def second_gradients(f: Function, tensors: Sequence[Tensor], *rest: object) -> list[Tensor]:
+    """The gradients by the tensors of the gradients of f's squares; `rest` are f's other arguments."""
+
+    def slopes(*x: Tensor) -> Tensor:
+        found = torch.autograd.grad(f(*x, *rest).square().sum(), x, create_graph=True)
+        return torch.cat([each.flatten() for each in found])
+
+    return gradients(slopes, tensors)

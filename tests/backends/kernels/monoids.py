@@ -1,33 +1,16 @@
-"""What the kernels of monoids share in their tests: how to get them, and what torch has to be able to do with them."""
+"""What the kernels of monoids share in their tests: shapes, a loop, and what torch has to be able to do with them."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import torch
 from hypothesis import strategies as st
-from loops import gradients, walk
+from loops import Function, gradients, walk
 from torch import Tensor
 
-from recdsl.emit.environment import render
-
-Function = Callable[..., Tensor]
 Shapes = tuple[tuple[int, ...], ...]
 LENGTHS = [0, 1, 2, 63, 64, 65, 130]
-
-
-def helpers(*names: str) -> dict[str, Any]:
-    """What the templates define together."""
-    namespace: dict[str, Any] = {"torch": torch, "math": math, "Tensor": Tensor, "Any": Any, "Callable": Callable}
-    source = "\n\n".join(render("torch", f"helpers/{name}.py.j2", {}) for name in names)
-    exec(compile("from __future__ import annotations\n" + source, f"{names[-1]}.py", "exec"), namespace)
-    return namespace
-
-
-def draw(*shape: int, seed: int = 0, dtype: torch.dtype = torch.float64) -> Tensor:
-    return torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=dtype)
 
 
 def looped(

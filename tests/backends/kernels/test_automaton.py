@@ -6,10 +6,11 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from monoids import LENGTHS, helpers
+from monoids import LENGTHS
+from rendered import rendered
 from torch import Tensor
 
-automaton = helpers("two_level", "automaton")["automaton"]
+automaton = rendered("two_level", "automaton")["automaton"]
 
 
 def tables(*shape: int, seed: int = 0) -> Tensor:

@@ -6,23 +6,16 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from loops import assert_same, block_loop, gradients, kernel
+from loops import assert_same, block_loop, draw, gradients, second_gradients, some_breaks, squares
+from rendered import rendered
 from torch import Tensor
 
-block = kernel("block")["block"]
-
-
-def draw(*shape: int, seed: int = 0, dtype: torch.dtype = torch.float64) -> Tensor:
-    return torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=dtype)
+block = rendered("block")["block"]
 
 
 def matrices(*shape: int, dtype: torch.dtype = torch.float64) -> Tensor:
     """Matrices that neither let a state grow nor have it vanish at once."""
     return draw(*shape, seed=4, dtype=dtype) / (1.5 * shape[-1] ** 0.5)
-
-
-def some_breaks(batch: int, length: int) -> Tensor:
-    return torch.rand(batch, length, generator=torch.Generator().manual_seed(5)) < 0.1
 
 
 @pytest.mark.parametrize("length", [0, 1, 2, 63, 64, 65, 100])
@@ -31,7 +24,7 @@ def some_breaks(batch: int, length: int) -> Tensor:
 @pytest.mark.parametrize("cut", [False, True])
 def test_same_as_the_loop(length: int, dims: tuple[int, ...], back: bool, cut: bool) -> None:
     breaks = some_breaks(2, length) if cut else None
-    A, b, first = matrices(2, length, *dims, dims[-1]), draw(2, length, *dims, seed=1), draw(2, *dims, seed=2)  # noqa: N806  # a matrix
+    A, b, first = matrices(2, length, *dims, dims[-1]), draw(2, length, *dims, seed=1), draw(2, *dims, seed=2)
     A[:, ::7] = 0
     A[:, 1::7] = torch.eye(dims[-1], dtype=A.dtype)
     assert_same(lambda *x: block(*x, breaks, back), lambda *x: block_loop(*x, breaks, back), (A, b, first))
@@ -59,7 +52,7 @@ def test_broadcast(sizes: tuple[tuple[int, ...], ...], back: bool, cut: bool, dt
 
 
 def test_long_sequence() -> None:
-    A, b, first = matrices(1, 5000, 2, 2), draw(1, 5000, 2, seed=1), draw(1, 2, seed=2)  # noqa: N806  # a matrix
+    A, b, first = matrices(1, 5000, 2, 2), draw(1, 5000, 2, seed=1), draw(1, 2, seed=2)
     with torch.no_grad():
         expected = block_loop(A, b, first)
     torch.testing.assert_close(block(A, b, first), expected, rtol=1e-9, atol=1e-9)
@@ -69,7 +62,7 @@ def test_long_sequence() -> None:
 @pytest.mark.parametrize("back", [False, True])
 def test_bad_values_stay_where_they_are(back: bool) -> None:
     """NaN goes on to later points of its own row, and not over a break; an overflow of unused products is nothing."""
-    A, b, first = matrices(2, 200, 3, 2, 2), draw(2, 200, 3, 2, seed=1), draw(2, 3, 2, seed=2)  # noqa: N806  # a matrix
+    A, b, first = matrices(2, 200, 3, 2, 2), draw(2, 200, 3, 2, seed=1), draw(2, 3, 2, seed=2)
     b[0, 100, 0] = torch.nan
     A[1, 90, 1] = torch.nan
     breaks = torch.zeros(2, 200, dtype=torch.bool)
@@ -79,10 +72,6 @@ def test_bad_values_stay_where_they_are(back: bool) -> None:
         torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-9, equal_nan=True)
     zeros = torch.zeros_like(b)
     assert (block(A.nan_to_num() + 1e30, zeros, zeros[:, 0], None, back) == 0).all()
-
-
-def squares(f):  # type: ignore[no-untyped-def]
-    return lambda *tensors: f(*tensors).square().sum()
 
 
 @pytest.mark.parametrize("dims", [(0, 0, 0), (0, None, None), (None, 0, None), (None, None, 0), (1, 2, 0)])
@@ -107,28 +96,20 @@ def test_jacobian() -> None:
 def test_second_derivatives(back: bool, shape: tuple[int, ...]) -> None:
     breaks = torch.tensor([[False, False, True]])
     tensors = [matrices(*shape), draw(1, 3, shape[-1], seed=1), draw(1, shape[-1], seed=2)]
-
-    def second(f):  # type: ignore[no-untyped-def]
-        return gradients(
-            lambda *x: torch.cat(
-                [g.flatten() for g in torch.autograd.grad(f(*x, breaks, back).square().sum(), x, create_graph=True)]
-            ),
-            tensors,
-        )
-
-    torch.testing.assert_close(second(block), second(block_loop), rtol=1e-9, atol=1e-9)
+    found, expected = (second_gradients(f, tensors, breaks, back) for f in (block, block_loop))
+    torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-9)
 
 
 @pytest.mark.parametrize(("n", "back", "backend"), [(2, True, "eager"), (9, False, "aot_eager")])
 def test_compile_and_export(n: int, back: bool, backend: str) -> None:
-    A, b, first = matrices(2, 16, n, n), draw(2, 16, n, seed=1), draw(2, n, seed=2)  # noqa: N806  # a matrix
+    A, b, first = matrices(2, 16, n, n), draw(2, 16, n, seed=1), draw(2, n, seed=2)
     breaks = some_breaks(2, 16)
     torch._dynamo.reset()
     compiled = torch.compile(lambda *x: block(*x, breaks, back), fullgraph=True, backend=backend)
     assert_same(compiled, lambda *x: block_loop(*x, breaks, back), (A, b, first))
 
     class Model(torch.nn.Module):
-        def forward(self, A: Tensor, b: Tensor, first: Tensor) -> Tensor:  # noqa: N803  # a matrix
+        def forward(self, A: Tensor, b: Tensor, first: Tensor) -> Tensor:
             return block(A, b, first, breaks, back)
 
     exported = torch.export.export(Model(), (A, b, first)).module()

@@ -7,11 +7,12 @@ import math
 import pytest
 import torch
 from hypothesis import given, settings
-from loops import assert_same, gradients
-from monoids import LENGTHS, Shapes, assert_long, assert_traced, broadcasting, common, draw, helpers, looped
+from loops import assert_same, draw, gradients
+from monoids import LENGTHS, Shapes, assert_long, assert_traced, broadcasting, common, looped
+from rendered import rendered
 from torch import Tensor
 
-clamped = helpers("two_level", "clamped")["clamped"]
+clamped = rendered("two_level", "clamped")["clamped"]
 
 
 def loop(a: Tensor, b: Tensor, low: Tensor, high: Tensor, first: Tensor, back: bool = False) -> Tensor:

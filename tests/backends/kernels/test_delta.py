@@ -3,34 +3,18 @@
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Callable
-from types import ModuleType
 from typing import Any
 
 import pytest
 import torch
-import torch.nn.functional as F  # noqa: N812  # torch calls it F
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rendered import rendered
 from spoilt import assert_stays_in_its_document
 from torch import Tensor
 
-from recdsl.emit.environment import render
-
-TEMPLATES = ("contained", "delta_chunks", "delta", "delta_gated")
-
-
-def rendered() -> dict[str, Any]:
-    """What the templates define; torch.compile looks for their globals in a module."""
-    module = sys.modules["rendered_delta"] = ModuleType("rendered_delta")
-    module.__dict__.update({"Any": Any, "Callable": Callable, "F": F, "Tensor": Tensor, "math": math, "torch": torch})
-    text = "\n\n".join(render("torch", f"helpers/{name}.py.j2", {"chunk": 64}) for name in TEMPLATES)
-    exec("from __future__ import annotations\n" + text, module.__dict__)
-    return module.__dict__
-
-
-NAMES = rendered()
+NAMES = rendered("contained", "delta_chunks", "delta", "delta_gated", chunk=64)
 Function = Callable[..., tuple[Tensor, Tensor]]
 
 

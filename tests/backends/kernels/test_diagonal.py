@@ -6,20 +6,13 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from loops import assert_same, diagonal_loop, gradients, kernel
+from loops import assert_same, diagonal_loop, draw, gradients, second_gradients, some_breaks, squares
+from rendered import rendered
 from torch import Tensor
 
-diagonal = kernel("diagonal")["diagonal"]
+diagonal = rendered("diagonal")["diagonal"]
 
 LENGTHS = [0, 1, 2, 3, 63, 64, 65, 100, 130]
-
-
-def draw(*shape: int, seed: int = 0, dtype: torch.dtype = torch.float64) -> Tensor:
-    return torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=dtype)
-
-
-def some_breaks(batch: int, length: int) -> Tensor:
-    return torch.rand(batch, length, generator=torch.Generator().manual_seed(5)) < 0.1
 
 
 @pytest.mark.parametrize("length", LENGTHS)
@@ -97,10 +90,6 @@ def test_a_vanishing_product() -> None:
     torch.testing.assert_close(diagonal(a, b, first).double(), diagonal_loop(*tensors))
 
 
-def squares(f):  # type: ignore[no-untyped-def]
-    return lambda *tensors: f(*tensors).square().sum()
-
-
 @pytest.mark.parametrize("dims", [(0, 0, 0), (0, None, None), (None, 0, None), (None, None, 0), (1, 2, 0)])
 @pytest.mark.parametrize("constant", [False, True])
 def test_vmap(dims: tuple[int | None, ...], constant: bool) -> None:
@@ -139,16 +128,8 @@ def test_second_derivatives(back: bool, shape: tuple[int, ...]) -> None:
     breaks = torch.zeros(1, shape[1] if shape[1] > 1 else 3, dtype=torch.bool)
     breaks[:, 2] = True
     tensors = [draw(*shape).tanh(), draw(1, breaks.shape[1], 2, seed=1), draw(1, 2, seed=2)]
-
-    def second(f):  # type: ignore[no-untyped-def]
-        return gradients(
-            lambda *x: torch.cat(
-                [g.flatten() for g in torch.autograd.grad(f(*x, breaks, back).square().sum(), x, create_graph=True)]
-            ),
-            tensors,
-        )
-
-    torch.testing.assert_close(second(diagonal), second(diagonal_loop), rtol=1e-9, atol=1e-9)
+    found, expected = (second_gradients(f, tensors, breaks, back) for f in (diagonal, diagonal_loop))
+    torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-9)
 
 
 def test_vmap_of_second_derivatives() -> None:

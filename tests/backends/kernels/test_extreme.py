@@ -7,22 +7,12 @@ import math
 import pytest
 import torch
 from hypothesis import given, settings
-from loops import assert_same, gradients
-from monoids import (
-    LENGTHS,
-    Shapes,
-    assert_exported,
-    assert_long,
-    assert_traced,
-    broadcasting,
-    common,
-    draw,
-    helpers,
-    looped,
-)
+from loops import assert_same, draw, gradients
+from monoids import LENGTHS, Shapes, assert_exported, assert_long, assert_traced, broadcasting, common, looped
+from rendered import rendered
 from torch import Tensor
 
-FOUND = helpers("two_level", "extreme", "any_of", "matrix_messages", "extreme_matrix")
+FOUND = rendered("two_level", "extreme", "any_of", "matrix_messages", "extreme_matrix")
 extreme, extreme_matrix, any_of = FOUND["extreme"], FOUND["extreme_matrix"], FOUND["any_of"]
 
 
@@ -31,10 +21,10 @@ def loop(a: Tensor, b: Tensor, first: Tensor, largest: bool = True, back: bool =
     return looped(lambda h, a, b: better(a + h, b), (a, b), first, common((a, b), first), back)
 
 
-def matrix_loop(A: Tensor, b: Tensor, first: Tensor, largest: bool = True, back: bool = False) -> Tensor:  # noqa: N803  # a matrix
+def matrix_loop(A: Tensor, b: Tensor, first: Tensor, largest: bool = True, back: bool = False) -> Tensor:
     better, over = (torch.maximum, torch.amax) if largest else (torch.minimum, torch.amin)
     shape = torch.broadcast_shapes(A.shape[:-1], b.shape, first[:, None].shape)
-    return looped(lambda h, A, b: better(over(A + h[..., None], -2), b), (A, b), first, shape, back)  # noqa: N803  # a matrix
+    return looped(lambda h, A, b: better(over(A + h[..., None], -2), b), (A, b), first, shape, back)
 
 
 @pytest.mark.parametrize("length", LENGTHS)
@@ -124,7 +114,7 @@ def test_equal_ways_share_the_gradient() -> None:
 
 
 def test_no_way_through_a_matrix() -> None:
-    A, b, first = draw(2, 90, 3, 3), draw(2, 90, 3, seed=1), draw(2, 3, seed=2)  # noqa: N806  # a matrix
+    A, b, first = draw(2, 90, 3, 3), draw(2, 90, 3, seed=1), draw(2, 3, seed=2)
     A[:, ::2, 0] = A[:, 40] = b[:, 1::2] = -math.inf
     first[0], b[1, 30, 1] = -math.inf, torch.nan
     found, expected = extreme_matrix(A, b, first), matrix_loop(A, b, first)

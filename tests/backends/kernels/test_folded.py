@@ -2,35 +2,20 @@
 
 from __future__ import annotations
 
-import math
-import sys
-from collections.abc import Callable, Sequence
-from types import ModuleType
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rendered import rendered
 from torch import Tensor, nn
 
-from recdsl.emit.environment import render
-
-TEMPLATES = ("wide", "diagonal", "folded")
 LENGTHS = [0, 1, 63, 64, 65, 128, 150]
 
 
-def rendered() -> dict[str, Any]:
-    """What the templates define; torch.compile looks for their globals in a module."""
-    module = sys.modules["rendered_folded"] = ModuleType("rendered_folded")
-    names = {"Any": Any, "Callable": Callable, "Sequence": Sequence, "Tensor": Tensor, "math": math, "torch": torch}
-    module.__dict__.update(names)
-    text = "".join(render("torch", f"helpers/{name}.py.j2", {"chunk": 64}) + "\n\n" for name in TEMPLATES)
-    exec("from __future__ import annotations\n" + text, module.__dict__)
-    return module.__dict__
-
-
-NAMES = rendered()
+NAMES = rendered("wide", "diagonal", "folded", chunk=64)
 
 
 def points(back: bool) -> Callable[..., tuple[Tensor, ...]]:

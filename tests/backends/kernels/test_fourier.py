@@ -4,19 +4,12 @@ from __future__ import annotations
 
 import pytest
 import torch
-from loops import assert_same, diagonal_loop, gradients
-from monoids import (
-    LENGTHS,
-    assert_compiled,
-    assert_exported,
-    assert_second_derivative,
-    assert_transformed,
-    draw,
-    helpers,
-)
+from loops import assert_same, diagonal_loop, draw, gradients
+from monoids import LENGTHS, assert_compiled, assert_exported, assert_second_derivative, assert_transformed
+from rendered import rendered
 from torch import Tensor
 
-fourier = helpers("two_level", "fourier")["fourier"]
+fourier = rendered("two_level", "fourier")["fourier"]
 
 
 def loop(a: Tensor, b: Tensor, first: Tensor, back: bool = False) -> Tensor:

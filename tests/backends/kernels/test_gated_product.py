@@ -8,32 +8,14 @@ from __future__ import annotations
 import functools
 import itertools
 import math
-import sys
-from collections.abc import Callable, Sequence
-from types import ModuleType
 from typing import Any, NamedTuple
 
 import pytest
 import torch
-import torch.nn.functional as F  # noqa: N812
+from rendered import rendered
 from torch import Tensor
 
-from recdsl.emit.environment import render
-
-TEMPLATES = ("shift", "grid", "wavefront", "gated_tiles", "gated_states", "gated_reads", "gated_product")
-
-
-def rendered() -> dict[str, Any]:
-    """What the templates define."""
-    module = sys.modules["rendered_gated_product"] = ModuleType("rendered_gated_product")
-    known = {"Any": Any, "Callable": Callable, "F": F, "Sequence": Sequence, "Tensor": Tensor, "torch": torch}
-    module.__dict__.update({**known, "functools": functools, "itertools": itertools, "math": math})
-    text = "".join(render("torch", f"helpers/{name}.py.j2", {}) + "\n\n" for name in TEMPLATES)
-    exec("from __future__ import annotations\n" + text, module.__dict__)
-    return module.__dict__
-
-
-NAMES = rendered()
+NAMES = rendered("shift", "grid", "wavefront", "gated_tiles", "gated_states", "gated_reads", "gated_product")
 Links = tuple[tuple[int, int, tuple[int, ...]], ...]
 
 
@@ -152,6 +134,23 @@ def test_tiles_of_its_own_choice(name: str) -> None:
         assert_is_the_loop(case, case.random((4, 5, 3)[: len(case.order)], heads))
 
 
+@pytest.mark.parametrize("name", CASES)
+def test_small_states_of_many_points_go_wave_by_wave(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    case = CASES[name]
+    monkeypatch.delitem(NAMES, "_gated_tiles")
+    for shape in ((5, 13), (13, 5)):
+        assert_is_the_loop(case, case.random((*shape, 2)[: len(case.order)]))
+
+
+@pytest.mark.parametrize("which", range(4))
+def test_what_is_not_finite_stays_behind_on_the_way_by_states(which: int) -> None:
+    case = CASES["four transitions"]
+    given = case.random((9, 9))
+    given[which][0, 4, 2, 1].view(-1)[0] = math.nan
+    found, expected = NAMES["gated_product"](*case, *given), loop(*case, *given)
+    torch.testing.assert_close(found, expected, equal_nan=True)
+
+
 @pytest.mark.parametrize("shape", [(0, 3), (3, 0), (0, 0)])
 def test_without_points(shape: tuple[int, ...]) -> None:
     given = [x.requires_grad_() for x in CASES["four transitions"].random(shape)]
@@ -204,6 +203,17 @@ def test_what_is_not_finite_stays_behind(which: int, bad: float, scored: bool, m
     reached[0, 1:, 2:, 1] = True
     assert found[~reached].isfinite().all()
     torch.testing.assert_close(found[~reached], expected[~reached])
+
+
+@pytest.mark.parametrize("which", range(4))
+def test_what_is_not_finite_comes_out_up_an_axis_too(which: int) -> None:
+    case = CASES["both ways"]
+    given = case.random((4, 5))
+    given[which][0, 1, 2, 1].view(-1)[0] = math.nan
+    found, expected = NAMES["gated_product"](*case, *given), loop(*case, *given)
+    assert found[~expected.isfinite()].isnan().all()
+    torch.testing.assert_close(found[0, 0], expected[0, 0])
+    torch.testing.assert_close(found[1:], expected[1:])
 
 
 def test_gradients_of_other_points_stay_finite() -> None:

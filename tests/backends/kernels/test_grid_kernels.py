@@ -4,37 +4,23 @@ from __future__ import annotations
 
 import functools
 import itertools
-import sys
 from collections.abc import Callable, Sequence
-from types import ModuleType
 from typing import Any
 
 import pytest
 import torch
-import torch.nn.functional as F  # noqa: N812  # torch calls it F
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rendered import rendered
 from torch import Tensor
-
-from recdsl.emit.environment import render
 
 Links = tuple[tuple[int, int, tuple[int, ...]], ...]
 Solver = Callable[[Links, Sequence[Tensor], Sequence[Tensor]], tuple[Tensor, ...]]
-TEMPLATES = ("diagonal", "interleaved", "block", "grid", "wavefront", "rows", "divide")
 
 
-def rendered() -> dict[str, Any]:
-    """What the templates define; torch.compile looks for their globals in a module."""
-    module = sys.modules["rendered_grid"] = ModuleType("rendered_grid")
-    names = {"Any": Any, "Callable": Callable, "Sequence": Sequence, "Tensor": Tensor}
-    module.__dict__.update(names, torch=torch, functools=functools, F=F)
-    every: dict[str, object] = {"single": True, "far": True, "coupled": True}
-    text = "".join(render("torch", f"helpers/{name}.py.j2", every) + "\n\n" for name in TEMPLATES)
-    exec("from __future__ import annotations\n" + text, module.__dict__)
-    return module.__dict__
-
-
-helpers = rendered()
+helpers = rendered(
+    "diagonal", "interleaved", "block", "grid", "wavefront", "rows", "divide", single=True, far=True, coupled=True
+)
 
 
 def walk(links: Links, gates: Sequence[Tensor], given: Sequence[Tensor]) -> tuple[Tensor, ...]:
@@ -219,7 +205,7 @@ def test_vmap(solver: str, mapped: tuple[int | None, int | None]) -> None:
     many = [[x if dim is None else torch.stack((x, 0.5 * x, -x), dim) for x in group] for group, dim in into]
 
     def loss(f: Solver) -> Callable[..., Tensor]:
-        return lambda gates, given: sum(x.square().sum() for x in f(PLSTM, gates, given))  # type: ignore[return-value]
+        return lambda gates, given: torch.stack([x.square().sum() for x in f(PLSTM, gates, given)]).sum()
 
     for wanted in (lambda f: functools.partial(f, PLSTM), lambda f: torch.func.grad(loss(f), (0, 1))):
         found, expected = (torch.vmap(wanted(f), mapped)(*many) for f in (some(solver, (1, 1)), walk))
@@ -251,3 +237,31 @@ def test_bad_values_reach_only_those_who_read_them(solver: str) -> None:
     torch.testing.assert_close(states, walk(PLSTM, gates, given), equal_nan=True)
     assert torch.isfinite(states[0][:, 0]).all()
     assert states[1][0, 2, 3, 0, 0].isnan()
+
+
+@pytest.mark.parametrize("bad", [torch.nan, torch.inf])
+@pytest.mark.parametrize("which", ["gate", "given"])
+def test_halves_keep_bad_values_to_what_lies_behind(which: str, bad: float) -> None:
+    gates, given = tensors(PLSTM, (5, 6))
+    expected = walk(PLSTM, gates, given)
+    (gates if which == "gate" else given)[0][0, 1, 4, 0, 0] = bad
+    leaves = [x.requires_grad_() for x in (*gates, *given)]
+    states = some("divide", (1, 1))(PLSTM, leaves[:4], leaves[4:])
+    clean = torch.ones(2, 5, 6, 3, 2, dtype=torch.bool)
+    clean[0, 1:, 4:] = False
+    for found, right in zip(states, expected, strict=True):
+        torch.testing.assert_close(found[clean], right[clean])
+    for found, right in zip(states, walk(PLSTM, gates, given), strict=True):
+        assert not bool(found[~right.isfinite()].isfinite().any())
+    assert bool(states[0][0, 4, 5, 0, 0].isnan())
+    slopes = torch.autograd.grad(sum(x[clean].sum() for x in states), leaves[4:])
+    assert all(bool(x[1].isfinite().all()) for x in slopes)
+
+
+@pytest.mark.parametrize("solver", ["wavefront", "rows", "divide"])
+def test_products_of_gates_that_overflow_meet_no_state(solver: str) -> None:
+    gates, given = tensors(PLSTM, (5, 6))
+    large = [torch.full_like(gate, 1e300) for gate in gates]
+    only_last = [torch.zeros_like(x) for x in given]
+    only_last[0][:, -1, -1] = 1.0
+    torch.testing.assert_close(some(solver, (1, 1))(PLSTM, large, only_last), tuple(only_last))

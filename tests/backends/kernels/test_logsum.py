@@ -7,11 +7,12 @@ import math
 import pytest
 import torch
 from hypothesis import given, settings
-from loops import assert_same, gradients
-from monoids import LENGTHS, Shapes, assert_long, assert_traced, broadcasting, common, draw, helpers, looped
+from loops import assert_same, draw, gradients
+from monoids import LENGTHS, Shapes, assert_long, assert_traced, broadcasting, common, looped
+from rendered import rendered
 from torch import Tensor
 
-FOUND = helpers("two_level", "logsum", "matrix_messages", "logsum_matrix")
+FOUND = rendered("two_level", "logsum", "matrix_messages", "logsum_matrix")
 logsum, logsum_matrix = FOUND["logsum"], FOUND["logsum_matrix"]
 
 
@@ -19,10 +20,10 @@ def loop(a: Tensor, b: Tensor, first: Tensor, back: bool = False) -> Tensor:
     return looped(lambda h, a, b: torch.logaddexp(a + h, b), (a, b), first, common((a, b), first), back)
 
 
-def matrix_loop(A: Tensor, b: Tensor, first: Tensor, back: bool = False) -> Tensor:  # noqa: N803  # a matrix
+def matrix_loop(A: Tensor, b: Tensor, first: Tensor, back: bool = False) -> Tensor:
     shape = torch.broadcast_shapes(A.shape[:-1], b.shape, first[:, None].shape)
 
-    def step(h: Tensor, A: Tensor, b: Tensor) -> Tensor:  # noqa: N803  # a matrix
+    def step(h: Tensor, A: Tensor, b: Tensor) -> Tensor:
         return torch.logaddexp((A + h[..., None]).logsumexp(-2), b)
 
     return looped(step, (A, b), first, shape, back)
@@ -105,7 +106,7 @@ def test_forward_algorithm() -> None:
     moves = draw(3, 3).softmax(1)
     moves[0, 2] = moves[1, 0] = 0
     seen = draw(1, 6, 3, seed=1)
-    A = moves.log() + seen[:, :, None]  # noqa: N806  # a matrix
+    A = moves.log() + seen[:, :, None]
     first = torch.tensor([[0.0, -math.inf, -math.inf]], dtype=torch.float64)
     nothing = torch.full((1, 1, 3), -math.inf, dtype=torch.float64)
     state, expected = first.exp(), []

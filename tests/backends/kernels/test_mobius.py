@@ -5,11 +5,12 @@ from __future__ import annotations
 import pytest
 import torch
 from hypothesis import given, settings
-from loops import assert_same, gradients
-from monoids import LENGTHS, Shapes, assert_long, assert_traced, broadcasting, common, draw, helpers, looped
+from loops import assert_same, draw, gradients
+from monoids import LENGTHS, Shapes, assert_long, assert_traced, broadcasting, common, looped
+from rendered import rendered
 from torch import Tensor
 
-mobius = helpers("two_level", "mobius")["mobius"]
+mobius = rendered("two_level", "mobius")["mobius"]
 
 
 def loop(a: Tensor, b: Tensor, c: Tensor, d: Tensor, first: Tensor, back: bool = False) -> Tensor:

@@ -7,31 +7,15 @@ from typing import Any
 
 import pytest
 import torch
+from loops import some_breaks
+from monoids import LENGTHS
+from points import assert_same, drawn, gradients, helpers, walked
 from torch import Tensor, nn
 
-from recdsl.emit.environment import render
-
-FILES = ("two_level", "stepwise", "newton")
-LENGTHS = [0, 1, 2, 63, 64, 65, 130]
 SCHEDULES = ["stepwise", "newton"]
 
 
-def helpers() -> dict[str, Any]:
-    """What the helper files define, together."""
-    lines = [
-        "from __future__ import annotations",
-        "from collections.abc import Callable, Sequence",
-        "from typing import Any",
-    ]
-    lines += ["import torch", "from torch import Tensor, nn"]
-    lines += ["def _fit(mask, x):", "    return mask.view(*mask.shape, *(1 for _ in range(x.dim() - mask.dim())))"]
-    source = "\n".join([*lines, *(render("torch", f"helpers/{name}.py.j2", {"apart": True}) for name in FILES)])
-    namespace: dict[str, Any] = {}
-    exec(compile(source, "helpers.py", "exec"), namespace)
-    return namespace
-
-
-HELPERS = helpers()
+HELPERS = helpers(apart=True)
 Points, newton, stepwise = (HELPERS[name] for name in ("Points", "newton", "stepwise"))
 
 
@@ -64,46 +48,11 @@ class Cell(nn.Module):
         self, x: Tensor, *first: Tensor, breaks: Tensor | None = None, starts: tuple[Tensor | float, ...] | None = None
     ) -> Tensor:
         if self.schedule == "loop":
-            return self.loop(x, first, breaks, starts or (0.0,) * self.states)
+            return walked(self.body, x, first, breaks, starts, self.back)
         points = Points(self.body, self.slope, first, (x,), x.shape[1], breaks, starts, self.back)
         return torch.stack(
             newton(points, "h", self.solves, most=16) if self.schedule == "newton" else stepwise(points), -1
         )
-
-    def loop(self, x: Tensor, first: tuple[Tensor, ...], breaks: Tensor | None, starts: tuple[Any, ...]) -> Tensor:
-        states, rows = first, []
-        for t in reversed(range(x.shape[1])) if self.back else range(x.shape[1]):
-            if breaks is not None:
-                states = tuple(torch.where(breaks[:, t, None], s, h) for s, h in zip(starts, states, strict=True))
-            states = self.body(*states, x[:, t])
-            rows.append(torch.stack(states, -1))
-        return torch.stack(rows[::-1] if self.back else rows, 1) if rows else torch.stack(first, -1)[:, None][:, :0]
-
-
-def drawn(length: int, states: int = 2, batch: int = 2, dtype: torch.dtype = torch.float64) -> tuple[Tensor, ...]:
-    generator = torch.Generator().manual_seed(length)
-    x = torch.randn(batch, length, 3, generator=generator, dtype=dtype)
-    return x, *(torch.randn(batch, 3, generator=generator, dtype=dtype) for _ in range(states))
-
-
-def gradients(cell: Cell, given: tuple[Tensor, ...], **more: Any) -> list[Tensor]:
-    """The result, and the gradients by what is given and by the weight."""
-    leaves = [x.detach().clone().requires_grad_() for x in given]
-    starts = more.get("starts")
-    y = cell(*leaves, **more)
-    weight = torch.linspace(0.5, 1.5, max(y.numel(), 1), dtype=y.dtype)[: y.numel()].view(y.shape)
-    wanted = [*leaves, cell.w, *(x for x in starts or () if isinstance(x, Tensor))]
-    found = torch.autograd.grad((y * weight).sum(), wanted, allow_unused=True)
-    return [y.detach(), *(torch.zeros_like(x) if g is None else g for x, g in zip(wanted, found, strict=True))]
-
-
-def assert_same(found: list[Tensor], expected: list[Tensor], tolerance: float = 1e-9) -> None:
-    for mine, other in zip(found, expected, strict=True):
-        torch.testing.assert_close(mine, other, rtol=tolerance, atol=tolerance)
-
-
-def some_breaks(length: int) -> Tensor:
-    return torch.rand(2, length, generator=torch.Generator().manual_seed(5)) < 0.1
 
 
 @pytest.mark.parametrize("length", LENGTHS)
@@ -121,7 +70,7 @@ def test_same_as_the_loop(schedule: str, back: bool, states: int, length: int) -
 def test_documents(schedule: str, back: bool, length: int) -> None:
     """Documents begin at a value of their own, which gets its gradient."""
     start = torch.full((3,), 0.3, dtype=torch.float64, requires_grad=True)
-    more = {"breaks": some_breaks(length), "starts": (start, 0.7)}
+    more = {"breaks": some_breaks(2, length), "starts": (start, 0.7)}
     given = drawn(length)
     assert_same(gradients(Cell(schedule, 2, back), given, **more), gradients(Cell("loop", 2, back), given, **more))
 
@@ -201,7 +150,7 @@ def test_mapped(schedule: str, dims: tuple[int | None, ...]) -> None:
     cells = Cell(schedule), Cell("loop")
 
     def loss(cell: Cell) -> Callable[..., Tensor]:
-        return torch.func.grad(lambda *given: (cell(*given) ** 2).sum(), (0, 1, 2))  # type: ignore[no-any-return]
+        return torch.func.grad(lambda *given: (cell(*given) ** 2).sum(), (0, 1, 2))
 
     torch.testing.assert_close(*(torch.vmap(cell, dims)(*given) for cell in cells))
     found, expected = (torch.vmap(loss(cell), dims)(*given) for cell in cells)
@@ -215,7 +164,7 @@ def test_weights_from_outside(schedule: str) -> None:
     weights = torch.randn(4, 3, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
 
     def loss(cell: Cell) -> Callable[[Tensor], Tensor]:
-        return torch.func.grad(lambda w: (torch.func.functional_call(cell, {"w": w}, given) ** 2).sum())  # type: ignore[no-any-return]
+        return torch.func.grad(lambda w: (torch.func.functional_call(cell, {"w": w}, given) ** 2).sum())
 
     torch.testing.assert_close(*(torch.vmap(loss(cell))(weights) for cell in (Cell(schedule), Cell("loop"))))
 
@@ -233,8 +182,12 @@ def test_compiled(schedule: str, states: int) -> None:
     assert_same(gradients(compiled, given), expected)
 
 
-def test_the_result_may_be_changed_in_place() -> None:
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_the_result_may_be_changed_in_place(schedule: str) -> None:
     x, *first = drawn(5)
-    y = Cell("stepwise")(x.requires_grad_(), *first)
+    given, other = (x.clone().requires_grad_() for _ in range(2))
+    y = Cell(schedule)(given, *first)
     y += 1
-    y.sum().backward()
+    y.square().sum().backward()
+    (Cell("loop")(other, *first) + 1).square().sum().backward()
+    torch.testing.assert_close(given.grad, other.grad)

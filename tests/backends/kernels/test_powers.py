@@ -4,31 +4,20 @@ from __future__ import annotations
 
 import pytest
 import torch
-from loops import assert_same, block_loop, gradients
-from monoids import (
-    LENGTHS,
-    assert_compiled,
-    assert_exported,
-    assert_second_derivative,
-    assert_transformed,
-    draw,
-    helpers,
-)
+from loops import assert_same, block_loop, draw, gradients, some_breaks
+from monoids import LENGTHS, assert_compiled, assert_exported, assert_second_derivative, assert_transformed
+from rendered import rendered
 from torch import Tensor
 
-powers = helpers("two_level", "powers")["powers"]
+powers = rendered("two_level", "powers")["powers"]
 
 
-def loop(A: Tensor, b: Tensor, first: Tensor, breaks: Tensor | None = None, back: bool = False) -> Tensor:  # noqa: N803  # a matrix
+def loop(A: Tensor, b: Tensor, first: Tensor, breaks: Tensor | None = None, back: bool = False) -> Tensor:
     return block_loop(A[None, None], b, first, breaks, back)
 
 
 def matrix(*shape: int, dtype: torch.dtype = torch.float64) -> Tensor:
     return draw(*shape, seed=4, dtype=dtype) / (1.5 * shape[-1] ** 0.5)
-
-
-def some_breaks(batch: int, length: int) -> Tensor:
-    return torch.rand(batch, length, generator=torch.Generator().manual_seed(5)) < 0.1
 
 
 @pytest.mark.parametrize("length", [*LENGTHS, 31, 32, 33, 1100])
@@ -62,13 +51,13 @@ def test_broadcast() -> None:
 
 
 @pytest.mark.parametrize("A", [torch.zeros(2, 2), torch.eye(2), -torch.eye(2), torch.tensor([[0.0, 1.0], [0.0, 0.0]])])
-def test_exact_matrices(A: Tensor) -> None:  # noqa: N803  # a matrix
+def test_exact_matrices(A: Tensor) -> None:
     assert_same(powers, loop, (A.double(), draw(2, 130, 2, seed=1), draw(2, 2, seed=2)))
 
 
 def test_an_overflow_of_unused_powers() -> None:
     """A direction that grows but is never excited, and documents short enough for one that is."""
-    A = torch.diag(torch.tensor([1.9, 0.5], dtype=torch.float64))  # noqa: N806  # a matrix
+    A = torch.diag(torch.tensor([1.9, 0.5], dtype=torch.float64))
     b, first = draw(1, 5000, 2, seed=1), torch.zeros(1, 2, dtype=torch.float64)
     b[..., 0] = 0
     torch.testing.assert_close(powers(A, b, first), loop(A, b, first))
@@ -79,7 +68,7 @@ def test_an_overflow_of_unused_powers() -> None:
 
 @pytest.mark.parametrize("back", [False, True])
 def test_bad_values_stay_in_their_row_and_document(back: bool) -> None:
-    A, b, first = matrix(3, 2, 2), draw(2, 200, 3, 2, seed=1), draw(2, 3, 2, seed=2)  # noqa: N806  # a matrix
+    A, b, first = matrix(3, 2, 2), draw(2, 200, 3, 2, seed=1), draw(2, 3, 2, seed=2)
     b[0, 100, 0] = torch.nan
     breaks = torch.zeros(2, 200, dtype=torch.bool)
     breaks[:, 70] = breaks[:, 130] = True

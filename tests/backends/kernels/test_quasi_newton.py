@@ -6,30 +6,12 @@ from typing import Any
 
 import pytest
 import torch
+from loops import some_breaks
+from monoids import LENGTHS
+from points import assert_same, drawn, gradients, helpers, walked
 from torch import Tensor, nn
 
-from recdsl.emit.environment import render
-
-FILES = ("two_level", "stepwise", "newton", "quasi_newton")
-LENGTHS = [0, 1, 2, 63, 64, 65, 130]
-
-
-def helpers() -> dict[str, Any]:
-    """What the helper files define, together."""
-    lines = [
-        "from __future__ import annotations",
-        "from collections.abc import Callable, Sequence",
-        "from typing import Any",
-    ]
-    lines += ["import torch", "from torch import Tensor, nn"]
-    lines += ["def _fit(mask, x):", "    return mask.view(*mask.shape, *(1 for _ in range(x.dim() - mask.dim())))"]
-    source = "\n".join([*lines, *(render("torch", f"helpers/{name}.py.j2", {"apart": False}) for name in FILES)])
-    namespace: dict[str, Any] = {}
-    exec(compile(source, "helpers.py", "exec"), namespace)
-    return namespace
-
-
-HELPERS = helpers()
+HELPERS = helpers("quasi_newton", apart=False)
 JoinedPoints, newton = HELPERS["JoinedPoints"], HELPERS["newton"]
 
 
@@ -67,41 +49,10 @@ class Cell(nn.Module):
         self, x: Tensor, *first: Tensor, breaks: Tensor | None = None, starts: tuple[Tensor | float, ...] | None = None
     ) -> Tensor:
         if self.looped:
-            return self.loop(x, first, breaks, starts or (0.0, 0.0))
+            return walked(self.body, x, first, breaks, starts, self.back)
         functions = (self.parts, self.pull, self.body, self.slope)
         points = JoinedPoints(*functions, first, (x,), x.shape[1], breaks, starts, self.back)
         return torch.stack(newton(points, "h", self.solves, most=40), -1)
-
-    def loop(self, x: Tensor, first: tuple[Tensor, ...], breaks: Tensor | None, starts: tuple[Any, ...]) -> Tensor:
-        (h, c), rows = first, []
-        for t in reversed(range(x.shape[1])) if self.back else range(x.shape[1]):
-            if breaks is not None:
-                h, c = (torch.where(breaks[:, t, None], s, y) for s, y in zip(starts, (h, c), strict=True))
-            h, c = self.body(h, c, x[:, t])
-            rows.append(torch.stack((h, c), -1))
-        return torch.stack(rows[::-1] if self.back else rows, 1) if rows else torch.stack(first, -1)[:, None][:, :0]
-
-
-def drawn(length: int, dtype: torch.dtype = torch.float64) -> tuple[Tensor, ...]:
-    generator = torch.Generator().manual_seed(length)
-    x = torch.randn(2, length, 3, generator=generator, dtype=dtype)
-    return x, *(torch.randn(2, 3, generator=generator, dtype=dtype) for _ in range(2))
-
-
-def gradients(cell: Cell, given: tuple[Tensor, ...], **more: Any) -> list[Tensor]:
-    """The result, and the gradients by what is given and by the weight."""
-    leaves = [x.detach().clone().requires_grad_() for x in given]
-    starts = more.get("starts")
-    y = cell(*leaves, **more)
-    weight = torch.linspace(0.5, 1.5, max(y.numel(), 1), dtype=y.dtype)[: y.numel()].view(y.shape)
-    wanted = [*leaves, cell.w, *(x for x in starts or () if isinstance(x, Tensor))]
-    found = torch.autograd.grad((y * weight).sum(), wanted, allow_unused=True)
-    return [y.detach(), *(torch.zeros_like(x) if g is None else g for x, g in zip(wanted, found, strict=True))]
-
-
-def assert_same(found: list[Tensor], expected: list[Tensor], tolerance: float = 1e-9) -> None:
-    for mine, other in zip(found, expected, strict=True):
-        torch.testing.assert_close(mine, other, rtol=tolerance, atol=tolerance)
 
 
 @pytest.mark.parametrize("length", LENGTHS)
@@ -116,8 +67,7 @@ def test_same_as_the_loop(back: bool, length: int) -> None:
 def test_documents(back: bool, length: int) -> None:
     """Documents begin at a value of their own, which gets its gradient."""
     start = torch.full((3,), 0.3, dtype=torch.float64, requires_grad=True)
-    breaks = torch.rand(2, length, generator=torch.Generator().manual_seed(5)) < 0.1
-    more = {"breaks": breaks, "starts": (start, 0.7)}
+    more = {"breaks": some_breaks(2, length), "starts": (start, 0.7)}
     given = drawn(length)
     assert_same(gradients(Cell(back=back), given, **more), gradients(Cell(True, back), given, **more))
 
@@ -149,7 +99,7 @@ def test_infinity_stays_in_its_row() -> None:
 
 
 def test_float32() -> None:
-    given = drawn(130, torch.float32)
+    given = drawn(130, dtype=torch.float32)
     assert_same(gradients(Cell().float(), given), gradients(Cell(True).float(), given), 1e-4)
 
 

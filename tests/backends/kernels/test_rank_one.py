@@ -3,35 +3,21 @@
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Callable
-from types import ModuleType
 from typing import Any
 
 import pytest
 import torch
-import torch.nn.functional as F  # noqa: N812  # torch calls it F
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rendered import rendered
 from spoilt import assert_stays_in_its_document
 from torch import Tensor, nn
 
-from recdsl.emit.environment import render
-
 KERNELS = ("rank_one", "rank_one_gated", "rank_one_gated_values")
-TEMPLATES = ("contained", "rank_one_chunks", "rank_one", "rank_one_gated")
 
 
-def rendered() -> dict[str, Any]:
-    """What the templates define; torch.compile looks for their globals in a module."""
-    module = sys.modules["rendered_rank_one"] = ModuleType("rendered_rank_one")
-    module.__dict__.update({"Any": Any, "Callable": Callable, "F": F, "Tensor": Tensor, "math": math, "torch": torch})
-    text = "".join(render("torch", f"helpers/{name}.py.j2", {"chunk": 64}) + "\n\n" for name in TEMPLATES)
-    exec("from __future__ import annotations\n" + text, module.__dict__)
-    return module.__dict__
-
-
-NAMES = rendered()
+NAMES = rendered("contained", "rank_one_chunks", "rank_one", "rank_one_gated", chunk=64)
 
 
 def loop(

@@ -7,19 +7,18 @@ from typing import Any
 
 import pytest
 import torch
-import torch.nn.functional as F  # noqa: N812
+from rendered import rendered
 from torch import Tensor
-
-from recdsl.emit.environment import render
 
 SCHEDULES = [(1, 1), (1, -1), (-1, 1), (-1, -1), (2, 1), (-3, 1), (2, -1), (1, 2), (1, -3), (-1, 2), (0, 1), (-1, 0)]
 SHAPES = [(3, 4), (4, 3), (1, 5), (5, 1), (1, 1), (2, 7), (7, 2), (0, 3), (3, 0)]
 
 
+SlantedWaves = rendered("slanted_waves")["SlantedWaves"]
+
+
 def waves_of(shape: tuple[int, int], schedule: tuple[int, int]) -> Any:
-    names: dict[str, Any] = {"torch": torch, "F": F, "Tensor": Tensor}
-    exec("from __future__ import annotations\n" + render("torch", "helpers/slanted_waves.py.j2", {}), names)
-    return names["SlantedWaves"](shape, schedule, torch.device("cpu"))
+    return SlantedWaves(shape, schedule, torch.device("cpu"))
 
 
 def numbered(shape: tuple[int, int]) -> Tensor:
