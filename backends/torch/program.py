@@ -69,7 +69,7 @@ def print_program(plan: ProgramPlan) -> str:
     for name in tuple(file.helpers):
         file.helpers.update(NEEDS.get(name, ()))
     helpers = [_helper(file, name, body) for name in HELPERS if _needed(file, name, body)]
-    text = without_unused("\n\n".join([*helpers, *classes]), frozenset(file.classes.values()))
+    text = without_unused([*helpers, *classes], frozenset(file.classes.values()))
     context: dict[str, object] = {
         "source": _source_name(plan),
         "parts": text,

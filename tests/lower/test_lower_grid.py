@@ -131,6 +131,8 @@ def test_costs() -> None:
     source = "layer f(D = 2) over i, j:\n  in x : D\n  a, b : scalar = sigmoid(linear(x))\n  h = a * h[i-1] + b * h[j-1] + x\n  out h\n"
     (report,) = api.explain(source).recurrences
     found = {each.name: (each.work, each.depth) for each in report.algorithms}
+    moved = {each.name: each.bytes for each in report.algorithms}
+    assert (moved["wavefront"], moved["rows"]) == ("|i|*|j|*(32*D + 8)", "|i|*|j|*(52*D + 8)")
     assert found["wavefront"] == ("2*D*|i|*|j|", "|i| + |j| - 1")
     assert found["rows"] == ("4*D*|i|*|j|", "128*|i|")
     assert found["divide"][1] == "2*log2(|i|) + 2*log2(|j|)"
