@@ -54,6 +54,11 @@ PROGRAMS = {
         "  edge C : H K V = s * k * v + sum[pred](sigmoid(linear(e -> H)) * C[pred])\n"
         "  out sum[pred](m[pred] * sum[K](q * C[pred])) / 2 + v"
     ),
+    "only what stands beside the state": "u : H = linear(x) + sum[pred](h[pred])\n  h : H = tanh(u)\n  out u",
+    "matrices with a factor of the node": (
+        "q, k : K = linear(x)\n  v : V = linear(x)\n  a : scalar = tanh(mean(x))\n"
+        "  edge C : K V = a * k * v + 0.6 * sum[pred](C[pred])\n  out sum[pred](sum[K](q * C[pred]))"
+    ),
     "matrices on nodes": (
         "q, k : K = linear(x)\n  v : V = linear(x)\n"
         "  S : V K = 0.5 * k * v + sum[pred](sum[H](linear(e[pred] -> H)) * S[pred])\n"

@@ -57,6 +57,7 @@ def step(into: str, of: str, offset: Offset) -> Step:
     [
         ([step("r", "r", (-1,))], True),
         ([step("r", "r", (-1,)), step("r", "r", (-2,))], False),
+        ([step("r", "r", (-2, -2)), step("s", "s", (-1, -1)), step("s", "r", (0, -1))], False),
         ([step("r", "r", (-1,)), step("s", "s", (-1,)), step("s", "r", (-1,))], False),
         ([step("r", "r", (0, -1)), step("d", "d", (-1, 0)), step("r", "d", (-1, 0))], True),
         ([step("r", "r", (0, -1)), step("d", "d", (-1, 0)), step("r", "d", (-1, 0)), step("d", "r", (0, -1))], False),

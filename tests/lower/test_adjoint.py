@@ -38,6 +38,7 @@ SOURCES = {
     "graph": "layer f(D) over n in dag:\n  in x, a : D\n  in e : D edge\n  h = x + sum[pred](sigmoid(e[pred] + a) * h[pred] * a[pred])\n  out h\n",
     "graph, nonlinear": "layer f(D) over n in dag:\n  in x : D\n  h = tanh(linear(x) + sum[pred](sin(h[pred]) * x) + linear(sum[pred](h[pred])))\n  out h\n",
     "edges": "layer f(D) over n in dag:\n  in x : D\n  in e : D edge\n  edge C = e * x + sum[pred](tanh(e[pred] + e) * sin(C[pred]))\n  o = sum[pred](e[pred] * x * C[pred])\n  out o\n",
+    "edges with a factor of the node": "layer f(D) over n in dag:\n  in x : D\n  in e : D edge\n  edge C = e + x * sum[pred](sin(C[pred]))\n  o = sum[pred](C[pred])\n  out o\n",
     "nodes and edges": "layer f(D) over n in dag:\n  in x : D\n  in e : D edge\n  edge C = e * sin(h) + sum[pred](0.3 * C[pred])\n  h = x + sum[pred](tanh(C[pred]))\n  out h\n",
     "against the edges": "layer f(D) over n in dag reversed:\n  in x : D\n  h = x + sum[pred](tanh(x[pred]) * h[pred])\n  out h\n",
 }  # fmt: skip
@@ -176,3 +177,9 @@ def test_what_has_no_adjoint_says_why(source: str | Path, reason: str) -> None:
     stage = next(each for each in plan.entry.stages if isinstance(each, Recurrence))
     found = adjoint(stage, plan.entry.module, plan.program)
     assert isinstance(found, NoAdjoint) and found.reason == reason
+
+
+def test_it_runs_the_other_way_under_every_schedule() -> None:
+    for name in ("back, started, two points away", "grid", "grid, nonlinear"):
+        stage, found = the_adjoint(planned(SOURCES[name]))
+        assert found.vector == tuple(-each for each in stage.vector)

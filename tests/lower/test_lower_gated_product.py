@@ -8,7 +8,7 @@ from recdsl import api
 from recdsl.lower.lower import lower, prepared
 from recdsl.lower.parallel import Decision, parallelise
 from recdsl.lower.plan import Recurrence, Solve
-from recdsl.verify import assert_equivalent
+from recdsl.verify import Example, assert_equivalent
 
 SIDES = "  q, k : H K = linear(x)\n  v : H V = linear(x)\n"
 GATES = "  a, b, c, d, s, m : H = sigmoid(linear(x))\n"
@@ -181,3 +181,11 @@ def test_refusals(name: str) -> None:
     body, code = REFUSED[name]
     refused = dict(decision(source(body)).options.refused)
     assert refused["gated_product"].code == code
+
+
+def test_states_read_along_an_axis_on_which_they_do_not_move() -> None:
+    source = (
+        "layer f(K = 3, V = 2) over i, m, j:\n  in k : K\n  in v : V\n  in a : scalar\n"
+        "  S = 0.4 * sigmoid(a) * S[i-1] + 0.3 * S[j-1] + k * v\n  out sum[K](k * S[m-1])\n"
+    )
+    assert_equivalent(source, examples=[Example(batch=1, points=(2, 3, 2))])

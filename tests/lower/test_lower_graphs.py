@@ -26,6 +26,7 @@ TAKEN = {
         MATRIX + READ,
         f"{MATRIX}  out v - sum[pred](sum[K](C[pred] * q)) / 2\n",
         f"{HEAD}{VECTORS}  S : H K V = v * k + sum[pred](S[pred]) / 2\n  out sum[K](S * q)\n",
+        f"{HEAD}{VECTORS}  S : V H K = v * k + sum[pred](S[pred]) / 2\n  out sum[K](S * q)\n",
     ],
     "sequential": [
         f"{HEAD}  extern f(x) : H\n  h : H = f(sum[pred](h[pred])) + linear(x)\n  out h\n",
@@ -76,6 +77,13 @@ def test_why_gates_alone_do_not_do(name: str) -> None:
     refused = {each.algorithm: each.code for each in found.refused}
     assert refused["line_graph"] == code
     assert found.schedule == "levels"
+
+
+def test_levels_has_no_derivative_of_truth_values() -> None:
+    (found,) = api.explain(
+        f"{HEAD}  on = sum(x) > 0\n  s = sum[pred](where(s[pred], 1, 0)) > 1 or on\n  out where(s, 1.0, 0)\n"
+    ).recurrences
+    assert {each.algorithm: each.code for each in found.refused}["levels"] == "R527"
 
 
 def test_elsewhere_they_do_not_apply() -> None:

@@ -52,6 +52,8 @@ ONE_WAY = {
     "a row from all of the last": HEAD
     + "  h = 0.3 * h[i-1, j-1] + 0.3 * h[i-1, j+1] + a * 0.4 * h[i-1] + x\n  out h\n",
     "far in three axes": DEEP + "  h = a * h[i-1, k-1] + 0.3 * h[j-1] + 0.3 * h[k-2] + x\n  out h\n",
+    "as many lags as there may be": HEAD
+    + "  h = 0.2 * h[j-1] + 0.1 * h[j-8] + 0.1 * h[i-1, j-1] + 0.1 * h[i-1, j+1] + x\n  out h\n",
     "a start at a corner": HEAD + "  h = 0.5 * h[i-1, j-1] + 0.3 * h[j+1] + x\n  init h = 1\n  out h\n",
 }
 WAVES_ONLY = {
@@ -136,3 +138,12 @@ def test_costs() -> None:
     assert found["wavefront"] == ("2*D*|i|*|j|", "|i| + |j| - 1")
     assert found["rows"] == ("4*D*|i|*|j|", "128*|i|")
     assert found["divide"][1] == "2*log2(|i|) + 2*log2(|j|)"
+
+
+def test_waves_from_another_corner_are_as_many() -> None:
+    (report,) = api.explain(
+        HEAD + "  h = 0.5 * h[i+1] + 0.2 * h[i+1, j-1] + 0.3 * h[i+1, j+1] + x\n  out h\n"
+    ).recurrences
+    assert {each.name: each.depth for each in report.algorithms}["wavefront"] == "|i|"
+    (report,) = api.explain(HEAD + "  h = 0.5 * h[i+1] + 0.2 * h[j+1] + x\n  out h\n").recurrences
+    assert {each.name: each.depth for each in report.algorithms}["wavefront"] == "|i| + |j| - 1"

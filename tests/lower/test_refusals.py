@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from recdsl import api
+from recdsl.diagnostics import RecdslError
 
 SEQUENCE = """\
 layer f(D = 3, K = 2, V = 4, M = D) over t:
@@ -153,3 +154,11 @@ def test_diagonal_runs_along_one_axis(source: str, words: str) -> None:
 def test_points_beside_each_other_stay_apart() -> None:
     source = GRID + "  h : D = 0.5 * flip[j](h[i-1, j]) + x\n  out h\n"
     assert_refused(source, "diagonal", "R512", "joins points that do not lie along i")
+
+
+def test_all_earlier_points_of_a_recurrence_on_a_grid() -> None:
+    source = GRID + "  h : D = 0.1 * sum[s](where(s < j, h[j->s], 0)) + x\n  out h\n"
+    with pytest.raises(RecdslError, match="cannot read all of its earlier points") as caught:
+        api.compile_text(source)
+    (found,) = caught.value.diagnostics
+    assert (found.code, found.labels[0].span.text if found.labels else "") == ("R506", "j->s")

@@ -69,11 +69,17 @@ def test_the_two_equations_as_one_writes_them() -> None:
         ("h = a * h[i-1] + b * h[j-1] - a * b * h[i-1, j-1] + x", "R553", "is not minus the product"),
         ("h = a * h[i-1] + w * h[j-1] + a * w * h[i-1, j-1] + x", "R553", "is not minus the product"),
         ("h = a * h[i-1] + w * h[j-1] - a * w * h[i-1, j-1] + 0.1 * h[i-2, j-1] + x", "R553", "is the product of no two others"),
+        (
+            "h = sigmoid(i + 2 * j) * h[i-1] + sigmoid(3 * i - j) * h[j-1]"
+            " - sigmoid(i + 2 * j) * sigmoid(3 * i - j) * h[i-1, j-1] + x",
+            "R553",
+            "is not minus the product",
+        ),
         ("h = a * h[i-1, j-1] + 0.1 * h[j-1] + x", "R553", "nothing of it runs along i alone"),
         ("h = a * h[i-1] + x", "R553", "the recurrence runs along one axis only"),
         ("h = a * h[i-1] + w * h[j-1] - a * w * h[i-1, j-1] + x\n  init h = 1", "R518", "h starts elsewhere than at 0"),
     ],
-    ids=["without the corner", "both vary", "sign", "more", "diagonal", "one axis", "start"],
+    ids=["without the corner", "both vary", "sign", "more", "positions", "diagonal", "one axis", "start"],
 )  # fmt: skip
 def test_refused(equation: str, code: str, reason: str) -> None:
     text = source(equation)

@@ -95,6 +95,13 @@ def test_one_link_with_gates_that_lack_dims(dims: tuple[int, ...], lacks: int, d
     assert_same(helpers()["levels"](*call), loop(*call), [gate, given])
 
 
+def test_a_shared_gate_of_states_that_are_taken_in_pieces() -> None:
+    graph = graph_of(torch.tensor([[0, 1, 2, 0, 1], [1, 2, 3, 2, 3]]), 4)
+    gate, given = draw(1, 1, dtype=torch.complex128), draw(4, 2**17, seed=1, dtype=torch.complex128)
+    call = (graph, ("nodes",), ((0, 0, "source"),), (gate,), (given,))
+    assert_same(helpers()["levels"](*call), loop(*call), [gate, given])
+
+
 def both(graph: Any) -> Any:
     """A system of nodes and edges with every kind of link."""
     links = ((0, 0, "source"), (0, 1, "edges"), (1, 1, "incoming"), (1, 0, "origin"), (1, 0, "tail"))
