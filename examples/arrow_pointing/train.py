@@ -3,7 +3,9 @@
 python examples/arrow_pointing/train.py [--seeds 3] [--steps 1500] [--picture arrows.png]
 
 Everything is four times smaller than in the paper (192 x 192 to 384 x 384; Poeppel et al. 2025, arXiv 2506.11997, table 1): the images, the objects
-in them, and about that the patches.
+in them, and about that the patches. The paper's models saw five million images, 1,500 steps see 48,000. That is too few: the transformer then
+gave every image the same answer with each of three seeds (0.521 and 0.500 right at the two sizes, the shares of that class), as pLSTM did
+after 1,000 steps with one. More steps are what it takes to see more than chance.
 """
 
 import argparse
