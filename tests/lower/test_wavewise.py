@@ -89,3 +89,12 @@ def test_nothing_is_kept_of_a_wave() -> None:
     with torch.autograd.graph.saved_tensors_hooks(lambda x: found.append(x) or x, lambda x: x):
         module(torch.randn(1, 20, 30, 2, requires_grad=True))
     assert len(found) < 40
+
+
+@pytest.mark.parametrize(("reads", "schedule"), [(8, "wavewise"), (9, "sequential")])
+def test_each_read_takes_derivatives_so_there_may_be_eight(reads: int, schedule: str) -> None:
+    terms = " + ".join(f"0.1 * h[i-{n}]" for n in range(1, reads))
+    (report,) = api.explain(HEAD + f"  h = tanh({terms} + 0.1 * h[j-1] + x)\n  out h\n").recurrences
+    assert report.schedule == schedule
+    found = [(each.code, each.reason) for each in report.refused if each.algorithm == "wavewise"]
+    assert found == ([] if reads == 8 else [("R523", "9 earlier values are needed at a point, more than 8")])
