@@ -185,7 +185,7 @@ class Segments:
                 remember(scope, value)
                 scope.wide_tracks.add(value)
             scope.values[value] = Text(local, labels, type.kind)
-        if ended or not self.loop.depth(value):
+        if ended:
             remember_more(scope, value)
         elif value not in self.loop.wide:
             remember(scope, value)

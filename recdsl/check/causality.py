@@ -8,7 +8,7 @@ import math
 from recdsl.check.schedule import Unschedulable, component, ordered_groups
 from recdsl.diagnostics import Diagnostics, Label, Span
 from recdsl.ir.dependence import Dependence
-from recdsl.ir.expr import Call, reads, walk
+from recdsl.ir.expr import Apply, Call, Read, reads, walk
 from recdsl.ir.graph import item_dependences, node_of, results_of
 from recdsl.ir.module import Causality, Depth, Equation, Item, Module, Program
 
@@ -190,10 +190,24 @@ def causality_of(module: Module, program: Program) -> Causality:
         for dependence in item_dependences(item, module, program):
             if dependence.offsets[0][1] > 0:
                 return Causality(None, _reason(item, dependence, module, axis), dependence.read.span)
+        ahead = _kept_from_ahead(item, axis)
+        if ahead is not None:
+            reason = f"what is kept of earlier points of {axis} reads {source_name(ahead.value, module)} further on"
+            return Causality(None, reason, ahead.span)
     for output in module.outputs:
         if axis not in module.type_of(output.value).axis_names and module.type_of(output.value).axes:
             return Causality(None, f"{output.value} does not vary along {axis}")
     return Causality(axis)
+
+
+def _kept_from_ahead(item: Item, axis: str) -> Read | None:
+    """A read at a later point in what is kept of all earlier ones, `(x[t+1])[t->s]`: at its own point that is not known yet."""
+    for expr in walk(item.expr) if isinstance(item, Equation) else ():
+        if isinstance(expr, Apply) and expr.operator == "rename" and expr.attribute("old") == axis:
+            for each in walk(expr):
+                if isinstance(each, Read) and dict(each.offsets).get(axis, 0) > 0:
+                    return each
+    return None
 
 
 def _needed(module: Module, program: Program) -> list[Item]:
