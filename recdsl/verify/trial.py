@@ -106,7 +106,9 @@ class Trial:
         found: Inputs = {}
         for equation in self.entry.equations():
             tensor = state.get(equation.id)
-            if isinstance(tensor, Tensor) and equation.id not in self._renamed and self._has_size(equation, tensor):
+            if not isinstance(tensor, Tensor) or not tensor.numel():  # a window of one point keeps nothing
+                continue
+            if equation.id not in self._renamed and self._has_size(equation, tensor):
                 found[equation.id] = tensor
         return found
 
