@@ -98,6 +98,8 @@ class Trial:
         for name, tensor in self.kept(found).items():
             dims = len(self.entry.type_of(name).dims)
             delay = tensor.shape[1] if tensor.ndim == dims + 2 else 1
+            if delay == 0:  # a window of one point keeps nothing
+                continue
             last = expected.final_state(name, delay)
             yield Comparison(f"{what}: {name}", tensor, last.reshape(tensor.shape))
 
@@ -106,9 +108,7 @@ class Trial:
         found: Inputs = {}
         for equation in self.entry.equations():
             tensor = state.get(equation.id)
-            if not isinstance(tensor, Tensor) or not tensor.numel():  # a window of one point keeps nothing
-                continue
-            if equation.id not in self._renamed and self._has_size(equation, tensor):
+            if isinstance(tensor, Tensor) and equation.id not in self._renamed and self._has_size(equation, tensor):
                 found[equation.id] = tensor
         return found
 
