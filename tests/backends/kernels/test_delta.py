@@ -118,6 +118,19 @@ def test_values_and_gradients(gated: bool, length: int) -> None:
     assert_agrees(gated, arguments(gated, length, reads=2), (False, True), None)
 
 
+@pytest.mark.parametrize("which", range(2))
+@pytest.mark.parametrize("gated", [False, True])
+def test_a_loss_of_one_result(gated: bool, which: int) -> None:
+    """Of what is read, or of the last state alone."""
+    found = []
+    for function in pair(gated):
+        torch.manual_seed(0)
+        leaves = [x.requires_grad_() for x in arguments(gated, 130)]
+        result = function(*leaves, (False,), None)[which]
+        found.append(torch.autograd.grad(result.square().sum(), leaves, materialize_grads=True))
+    assert_same(*found)
+
+
 @pytest.mark.parametrize("gated", [False, True])
 @pytest.mark.parametrize("length", [128, 130])
 def test_calls_in_parts(gated: bool, length: int) -> None:

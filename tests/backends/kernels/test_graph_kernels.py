@@ -179,6 +179,20 @@ def test_reading_matrix_states_in_three_ways(place: str, shared: bool) -> None:
     torch.testing.assert_close(many, torch.stack((expected[0], 3 * expected[0])))
 
 
+def test_matrix_states_that_are_taken_in_pieces() -> None:
+    names = helpers()
+    graph = graph_of(random_edges(12, 40), 12)
+    gate, source = draw(len(graph.incoming), 2), draw(40, 2, seed=1)
+    key, value, query = draw(12, 2, 64, seed=2), draw(12, 2, 64, seed=3), draw(12, 2, 64, seed=4)
+    mark = draw(40, 2, seed=5)
+    flow = names["Flow"](graph, ("edges",), ((0, 0, "incoming"),))
+    found = names["_ReadStates"].apply(flow, ("edges",), gate, source, key, value, mark, query)[:-1]
+    readings = (("edges", mark, query),)
+    (gates,) = names["_gating_by_level"](graph, names["_parts"](graph), "edges", ("incoming", gate), source, readings)
+    expected = names["_parts"](graph).attended(gates, query, key, value)
+    assert_same(found, (expected,), [gate, source, key, value, query, mark])
+
+
 # ---- graphs
 
 

@@ -112,6 +112,15 @@ def test_lengths(kernel: str, length: int, before: tuple[bool, ...]) -> None:
     compare(kernel, arguments(kernel, length, (2,), len(before)), before)
 
 
+@pytest.mark.parametrize("kernel", KERNELS)
+@pytest.mark.parametrize("which", range(2))
+def test_a_loss_of_one_result(kernel: str, which: int) -> None:
+    """Of what is read, or of the last state alone."""
+    tensors = arguments(kernel, 130, (2,))
+    found = gradients(lambda *x: NAMES[kernel](*x, (False,), None)[which : which + 1], tensors)
+    assert_same(found, gradients(lambda *x: loop(kernel, *x, (False,))[which : which + 1], tensors))
+
+
 @given(
     st.sampled_from(KERNELS),
     st.integers(0, 140),
