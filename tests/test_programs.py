@@ -19,7 +19,7 @@ def test_spec(spec: Path) -> None:
 
 @pytest.mark.parametrize("program", FAILURES, ids=lambda each: each.stem)
 def test_program_that_once_failed(program: Path) -> None:
-    assert_equivalent(program, examples=4, schedules=["auto"])
+    assert_equivalent(program, examples=4)
 
 
 @pytest.mark.long

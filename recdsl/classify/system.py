@@ -54,7 +54,7 @@ class Dense:
 
 @dataclass(frozen=True, slots=True)
 class System:
-    """All coefficients of one component. `reads` are the earlier values it needs, `inputs` what each state gets beside them."""
+    """All coefficients of one component that are not 0. `reads` are the earlier values it needs, `inputs` what each state gets beside them."""
 
     states: tuple[str, ...]
     reads: tuple[Read, ...]
@@ -73,6 +73,10 @@ class System:
         yield from (each.inner for each in self.low_rank)
         yield from (each.matrix for each in self.dense)
 
+    def terms_of(self, state: str) -> Iterator[Link | LowRank | Dense]:
+        """What a state gets of earlier states."""
+        return (each for each in (*self.links, *self.low_rank, *self.dense) if each.state == state)
+
     def offsets(self) -> set[tuple[tuple[str, int], ...]]:
         return {each.offsets for each in self.reads}
 
@@ -82,19 +86,20 @@ class System:
 
 def system_of(walk: Walk, states: tuple[str, ...], bounds: Bounds) -> System:
     """The system of a component with these states. Raises `NotAffine`."""
-    forms = {state: walk.value(state) for state in states}
-    used = {each.read for form in forms.values() for each in form.terms if not _vanishes(each, bounds)}
-    reads = sorted(used, key=lambda each: (states.index(each.value), sorted(each.offsets, reverse=True), each.via))
     links: list[Link] = []
     low_rank: list[LowRank] = []
     dense: list[Dense] = []
     inputs: list[tuple[str, tuple[Product, ...]]] = []
-    for state, form in forms.items():
+    for state in states:
+        form = walk.value(state)
         terms = [each for each in form.terms if not _vanishes(each, bounds)]
-        links.extend(sorted(_links(state, terms, bounds), key=lambda each: reads.index(each.read)))
+        links.extend(_links(state, terms, bounds))
         low_rank.extend(_low_rank(state, terms, bounds))
         dense.extend(_dense(each, state, bounds) for each in terms if _is_dense(each))
         inputs.append((state, _inputs(form, bounds)))
+    used = {each.read for each in (*links, *low_rank, *dense)}
+    reads = sorted(used, key=lambda each: (states.index(each.value), sorted(each.offsets, reverse=True), each.via))
+    links.sort(key=lambda each: (states.index(each.state), reads.index(each.read)))
     of = bounds.polynomials.signatures.of
     low_rank.sort(key=lambda e: (reads.index(e.read), states.index(e.state), of(e.inner), of(e.outer[0][0])))
     return System(states, tuple(reads), tuple(links), tuple(low_rank), tuple(dense), tuple(inputs))
@@ -124,8 +129,9 @@ def _links(state: str, terms: list[Term], bounds: Bounds) -> Iterator[Link]:
                 raise NotAffine(
                     term.read, f"the state is read with {moved[0][0]} in the place of {moved[0][1]}", "R512"
                 )
-        if own:
-            yield Link(state, read, bounds.polynomials.normal([each.outer for each in own]))
+        coefficient = bounds.polynomials.normal([each.outer for each in own])
+        if bounds.of(coefficient) != iv.point(0):
+            yield Link(state, read, coefficient)
 
 
 def _low_rank(state: str, terms: list[Term], bounds: Bounds) -> Iterator[LowRank]:

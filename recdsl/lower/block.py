@@ -34,9 +34,6 @@ def _coupled(case: Case, system: System, axis: str) -> Draft:
     dims = {frozenset(case.group.module.type_of(each).dim_names) for each in system.states}
     if len(dims) > 1:
         raise Refused("R513", f"{', '.join(system.states)} have different dims", case.span)
-    for state in system.states:
-        if not any(each.value == state for each in system.reads):
-            raise Refused("R514", f"no read of {state} counts", case.span)
     entries = tuple((state, lag) for state in system.states for lag in range(1, _reach(system, state, axis) + 1))
     if len(entries) > MOST:
         raise Refused("R523", f"{len(entries)} earlier values are needed at a point, more than {MOST}", case.span)

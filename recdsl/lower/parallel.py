@@ -20,6 +20,7 @@ from recdsl.ir.graph import node_of, results_of
 from recdsl.ir.module import Equation, Item, Module, Program
 from recdsl.lower import gated_product
 from recdsl.lower.algorithms import NAMES, SEQUENTIAL, Options, options
+from recdsl.lower.cancelled import cancelled
 from recdsl.lower.draft import Case, Draft, Refused
 from recdsl.lower.joint import joint
 from recdsl.lower.plan import Solve
@@ -93,7 +94,12 @@ class _Work:
     def module(self, key: str) -> None:
         done: set[str] = set()
         while (component := self._next(key, done)) is not None:
-            case, found = self._joint(key, component) or self._asked(key, component)
+            alone = self._case(key, component)
+            less = cancelled(alone)
+            if less is not None:
+                self.program = self.program.with_module(in_order(less, self.program.with_module(less)))
+                continue
+            case, found = self._joint(key, component) or (alone, options(alone))
             group = case.group
             draft = self._chosen(found)
             self.decisions.append(Decision(case, found, SEQUENTIAL if draft is None else draft.algorithm))
@@ -106,17 +112,17 @@ class _Work:
                     self.solves[key] = (*self.solves.get(key, ()), change.solve())
                     done.update(draft.states)
 
-    def _asked(self, key: str, component: Component) -> tuple[Case, Options]:
+    def _case(self, key: str, component: Component) -> Case:
         group = group_of(self.program.modules[key], self.program, component)
-        case = Case(group, verdict_of(group))
-        return case, options(case)
+        return Case(group, verdict_of(group))
 
     def _joint(self, key: str, first: Component) -> tuple[Case, Options] | None:
         """The recurrence together with those that it hands its states on to, where no state is whole then."""
         whole = joint(self.program.modules[key], self.program, first)
         if whole is None or self.schedule == SEQUENTIAL:
             return None
-        case, found = self._asked(key, whole)
+        case = self._case(key, whole)
+        found = options(case)
         valid = {each.algorithm for each in found.drafts}
         wanted = gated_product.NAME if self.schedule == "auto" else self.schedule
         return (case, found) if {wanted, gated_product.NAME} <= valid else None

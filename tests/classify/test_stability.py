@@ -96,10 +96,13 @@ def test_the_sign_on_which_a_bound_depends() -> None:
 
 
 def test_one_path_through_several_states() -> None:
-    zero = "a, b, c = tanh(x)\nr = a * r[j-1] + c * s[i-1] + x\ns = b * s[i-1] + {} * (c - c) * r[j-1]\nout r + s"
-    assert stable(zero.format(1), "i, j") == (
-        "proved: one path at most leads from a state to a later one: a in (-1, 1); c in (-1, 1); b in (-1, 1)"
-    )
+    zero = "a, b, c = tanh(x)\nr = a * r[j-1] + c * s[i-1] + x\ns = b * s[i-1] + (c - c) * r[j-1]\nout r + s"
+    assert {each.states: each.stable for each in reports(zero, "i, j")} == {
+        ("s",): "proved: b in (-1, 1)",
+        ("r",): "proved: a in (-1, 1); one path at most comes from a state of another recurrence, with c in (-1, 1)",
+    }
+    ring = "a, b = tanh(x)\nr = a * s[i-1] + x\ns = b * r[j-1] + x\nout r + s"
+    assert stable(ring, "i, j") == "proved: a in (-1, 1); b in (-1, 1)"
     both = "a, b, c = tanh(x)\nr = a * r[j-1] + c * s[i-1] + x\ns = b * s[i-1] + c * r[j-1]\nout r + s"
     assert stable(both, "i, j") == "|a| + |c| can exceed 1: it lies in [0, 2)"
 
