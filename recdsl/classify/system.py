@@ -75,7 +75,8 @@ class System:
 
     def terms_of(self, state: str) -> Iterator[Link | LowRank | Dense]:
         """What a state gets of earlier states."""
-        return (each for each in (*self.links, *self.low_rank, *self.dense) if each.state == state)
+        terms: tuple[Link | LowRank | Dense, ...] = (*self.links, *self.low_rank, *self.dense)
+        return (each for each in terms if each.state == state)
 
     def offsets(self) -> set[tuple[tuple[str, int], ...]]:
         return {each.offsets for each in self.reads}
@@ -97,7 +98,7 @@ def system_of(walk: Walk, states: tuple[str, ...], bounds: Bounds) -> System:
         low_rank.extend(_low_rank(state, terms, bounds))
         dense.extend(_dense(each, state, bounds) for each in terms if _is_dense(each))
         inputs.append((state, _inputs(form, bounds)))
-    used = {each.read for each in (*links, *low_rank, *dense)}
+    used = {each.read for each in links} | {each.read for each in low_rank} | {each.read for each in dense}
     reads = sorted(used, key=lambda each: (states.index(each.value), sorted(each.offsets, reverse=True), each.via))
     links.sort(key=lambda each: (states.index(each.state), reads.index(each.read)))
     of = bounds.polynomials.signatures.of
