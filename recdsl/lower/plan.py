@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from recdsl.ir.expr import Expr
-from recdsl.ir.module import Item, Module, Program
+from recdsl.ir.expr import Expr, Read, walk
+from recdsl.ir.module import Equation, Item, Module, Program
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +40,15 @@ class Recurrence:
     kept: tuple[str, ...]
     solve: Solve | None = None
     segmented: bool = False
+
+    @property
+    def earlier(self) -> tuple[Read, ...]:
+        """What is read of the states of `solve` at other points, each read once, in the order of the states."""
+        states = self.solve.states if self.solve is not None else ()
+        equations = (each for each in self.items if isinstance(each, Equation))
+        found = (each for equation in equations for each in walk(equation.expr) if isinstance(each, Read))
+        reads = dict.fromkeys(each for each in found if each.value in states and each.offsets)
+        return tuple(sorted(reads, key=lambda each: states.index(each.value)))
 
 
 Stage = Whole | Recurrence

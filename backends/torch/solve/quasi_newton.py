@@ -16,9 +16,10 @@ from recdsl.emit.names import safe_local
 from recdsl.emit.precedence import ATOM, Text
 from recdsl.ir.expr import Expr, Read
 from recdsl.ir.types import ValueType
+from recdsl.lower.derivative import pull, slopes
 from recdsl.lower.plan import Recurrence
-from recdsl.rewrite.jacobian import Jacobian, jacobian
-from recdsl.rewrite.pullback import Pullback, pullback
+from recdsl.rewrite.jacobian import Jacobian
+from recdsl.rewrite.pullback import Pullback
 
 
 def statement(scope: Scope, stage: Recurrence) -> None:
@@ -34,13 +35,13 @@ class JoinedBody(Body):
 
     def points(self, stem: str) -> tuple[str, list[str]]:
         scope = self.scope
-        found = pullback(scope.module, scope.program.program, self.items, tuple(self.earlier))
+        found = pull(self.stage, scope.module, scope.program.program)
         names = scope.names.new(f"{stem}_parts"), scope.names.new(f"{stem}_pull")
         self._pull(names[1], found, self._parts(names[0], found))
         return "JoinedPoints", list(names)
 
     def jacobian(self) -> Jacobian:
-        return jacobian(self.scope.module, self.items, tuple(self.earlier), diagonals=True)
+        return slopes(self.stage, self.scope.module, diagonals=True)
 
     def _parts(self, name: str, found: Pullback) -> dict[Read, Text]:
         """What gradients are multiplied by at a point, from the states before it. Returns how each part is called."""

@@ -19,8 +19,9 @@ from recdsl.emit.names import safe_local
 from recdsl.emit.precedence import ATOM, BATCH, Text
 from recdsl.ir.expr import Expr, Position, Read, walk
 from recdsl.ir.module import Equation
+from recdsl.lower.derivative import slopes
 from recdsl.lower.plan import Recurrence
-from recdsl.rewrite.jacobian import Jacobian, jacobian
+from recdsl.rewrite.jacobian import Jacobian
 
 
 def stepwise(scope: Scope, stage: Recurrence) -> None:
@@ -61,8 +62,8 @@ class Body(Solving):
         return [item for item in self.stage.items if isinstance(item, Equation)]
 
     @property
-    def earlier(self) -> list[Read]:
-        return [self.state_read(each) for each in self.solve.states]
+    def earlier(self) -> tuple[Read, ...]:
+        return self.stage.earlier
 
     @property
     def most(self) -> str:
@@ -101,7 +102,7 @@ class Body(Solving):
 
     def jacobian(self) -> Jacobian:
         """What the slopes are."""
-        return jacobian(self.scope.module, self.items, tuple(self.earlier))
+        return slopes(self.stage, self.scope.module)
 
     def _documents(self) -> Iterator[str]:
         """The arguments that only some recurrences need."""

@@ -16,7 +16,7 @@ from recdsl.backends.torch.solve.stepwise import Body, Given
 
 from recdsl.emit.names import safe_local
 from recdsl.emit.precedence import ATOM, BATCH, WAVE, Text
-from recdsl.ir.expr import Const, Expr, Position, Read, walk
+from recdsl.ir.expr import Const, Expr, Position, Read
 from recdsl.ir.sizes import axis_length
 from recdsl.ir.types import Axis, ValueType
 from recdsl.lower.plan import Recurrence
@@ -34,12 +34,6 @@ class Wavewise(Body):
     @property
     def axes(self) -> tuple[str, ...]:
         return self.scope.module.axes
-
-    @property
-    def earlier(self) -> list[Read]:
-        """The reads at other points, each once."""
-        found = (each for item in self.items for each in walk(item.expr) if isinstance(each, Read))
-        return list(dict.fromkeys(each for each in found if each.value in self.solve.states and each.offsets))
 
     def type_of(self, value: str) -> ValueType:
         return self.scope.module.type_of(value)
