@@ -26,10 +26,11 @@ def call(printer: Printer, expr: Call) -> Text:
     known = printer.scope.calls
     callee = callee_of(printer, expr.instance)
     if len(callee.outputs) == 1 and not _is_statement(printer, expr, callee):
-        return _translated(printer, expr, callee, _plain_call(printer, expr, callee), 0)
+        return _translated(printer, expr, callee, _plain_call(printer, expr, callee))
     if key not in known:
         known[key] = _statement(printer, expr, callee)
-    return known[key][expr.output] if len(known[key]) > 1 else known[key][0]
+    names, lead = known[key]
+    return _translated(printer, expr, callee, (names[expr.output], lead))
 
 
 def callee_of(printer: Printer, path: str) -> Module:
@@ -51,16 +52,35 @@ def _is_statement(printer: Printer, expr: Call, callee: Module) -> bool:
     return traits_of(printer, expr.instance).stateful and bool(callee.axes)
 
 
-def _plain_call(printer: Printer, expr: Call, callee: Module) -> tuple[str, tuple[str, ...], list[str]]:
-    """The code of a call, the labels in front of what the callee knows, and the arguments."""
+def _plain_call(printer: Printer, expr: Call, callee: Module) -> tuple[str, tuple[str, ...]]:
+    """The code of a call, and the labels in front of what the callee knows."""
     lead, arguments = _arguments(printer, expr, callee)
     name = instance_code(printer, expr.instance)
     if callee.domain == "graph":
         same = callee.backward_graph == _runs_back(printer.scope.program, printer.scope.module)
-        arguments = [*arguments, "graph" if same else "graph.against"]
-    elif callee.domain == "sequence" and traits_of(printer, expr.instance).points:
+        return _on_graph(printer, expr, name, arguments, "graph" if same else "graph.against"), lead
+    if callee.domain == "sequence" and traits_of(printer, expr.instance).points:
         arguments = [*arguments, _steps(printer, expr, lead)]
-    return f"{name}({', '.join(arguments)})", lead, arguments
+    return f"{name}({', '.join(arguments)})", lead
+
+
+def _on_graph(printer: Printer, expr: Call, name: str, arguments: list[str], graph: str) -> str:
+    """The code of a call over a graph; with carried dims a list of it for each of their indices."""
+    sliced: dict[str, str] = {}
+    for place, operand in enumerate(expr.operands):
+        if _carries(expr, operand.type):
+            one = printer.scope.names.new("one")
+            sliced[one] = f"{arguments[place]}.unbind({len(operand.type.axes)})"
+            arguments = [*arguments[:place], one, *arguments[place + 1 :]]
+    code = f"{name}({', '.join([*arguments, graph])})"
+    if not sliced:
+        return code
+    slices = next(iter(sliced.values())) if len(sliced) == 1 else f"zip({', '.join(sliced.values())})"
+    return f"[{code} for {', '.join(sliced)} in {slices}]"
+
+
+def _carries(expr: Call, operand: ValueType) -> bool:
+    return any(dim.name in operand.dim_names for dim in expr.carried)
 
 
 def _runs_back(plan: ProgramPlan, module: Module) -> bool:
@@ -74,8 +94,8 @@ def _runs_back(plan: ProgramPlan, module: Module) -> bool:
     return module.backward_graph or any(_runs_back(plan, each) for each in around)
 
 
-def _statement(printer: Printer, expr: Call, callee: Module) -> list[Text]:
-    """A call with several results, or with a state."""
+def _statement(printer: Printer, expr: Call, callee: Module) -> tuple[list[str], tuple[str, ...]]:
+    """A call with several results, or with a state: the names of all results, and the labels in front of them."""
     scope = printer.scope
     names = (
         [scope.names.new(safe_local(expr.instance.replace(".", "_")))]
@@ -89,12 +109,9 @@ def _statement(printer: Printer, expr: Call, callee: Module) -> list[Text]:
     if _is_statement(printer, expr, callee):
         lead = _stateful(printer, expr, callee, left)
     else:
-        code, lead, _ = _plain_call(printer, expr, callee)
-        scope.line(f"{left} = {code}")
-    return [
-        _translated(printer, replace(expr, output=index), callee, (name, lead, []), index)
-        for index, name in enumerate(names)
-    ]
+        code, lead = _plain_call(printer, expr, callee)
+        scope.line(f"{left} = zip(*{code})" if callee.domain == "graph" and expr.carried else f"{left} = {code}")
+    return names, lead
 
 
 def _stateful(printer: Printer, expr: Call, callee: Module, left: str) -> tuple[str, ...]:
@@ -231,31 +248,38 @@ def _joined(expr: Call, operand: ValueType) -> ValueType:
 
 
 def _of_graph(printer: Printer, expr: Call, given: Input, text: Text, index: int) -> str:
+    """[nodes or edges, carried…, dims of the input…], the carried dims in one, and only where the operand has any."""
     operand = expr.operands[index].type
     axes = operand.axis_names
-    x, sizes = _with_dims(printer, expr, given, text, index, axes)
-    names = [label for label in x.labels if label not in axes]
-    x = printer.spread(x, operand, (*axes, *names))
-    return x.code if all(size == 1 for size in sizes) else _merged(x.at(ATOM), sizes)
+    carried = tuple(dim.name for dim in expr.carried) if _carries(expr, operand) else ()
+    x, sizes = _with_dims(printer, expr, given, text, index, (*axes, *carried))
+    names = [label for label in x.labels if label not in (*axes, *carried)]
+    x = printer.spread(x, _joined(expr, operand), (*axes, *carried, *names))
+    if not carried:
+        return x.code if all(size == 1 for size in sizes) else _merged(x.at(ATOM), sizes)
+    code = _merged(x.at(ATOM), sizes)
+    return code if len(carried) == 1 else f"{code}.flatten({len(axes)}, {len(axes) + len(carried) - 1})"
 
 
 # ---- results
 
 
-def _translated(
-    printer: Printer, expr: Call, callee: Module, printed: tuple[str, tuple[str, ...], list[str]], output: int
-) -> Text:
+def _translated(printer: Printer, expr: Call, callee: Module, printed: tuple[str, tuple[str, ...]]) -> Text:
     """The result with the caller's names: merged dims taken apart, the lead taken out of the batch."""
-    code, lead, _ = printed
+    code, lead = printed
     bound = {each.dim: each.stands_for for each in expr.bound}
-    kind = callee.type_of(callee.outputs[output].value)
+    kind = callee.type_of(callee.outputs[expr.output].value)
     axes = tuple(dict(expr.axes).get(axis, axis) for axis in kind.axis_names)
-    if callee.domain == "graph":
-        axes = kind.axis_names if "edge" in kind.axis_names else expr.type.axis_names
     groups = [bound.get(dim.name, (dim,)) for dim in kind.dims]
     own = [dim.name for dim in expr.type.dims if dim.name not in {each.name for each in expr.carried}]
     behind = 0
     text = code
+    carried = tuple(dim.name for dim in expr.carried) if callee.domain == "graph" else ()
+    if carried:
+        text = f"torch.stack({text}, {len(axes)})"
+        if len(carried) > 1:
+            sizes = ", ".join(printer.scope.whole(dim.size).code for dim in expr.carried)
+            text += f".unflatten({len(axes)}, ({sizes}))"
     for group in reversed(groups):
         if len(group) > 1:
             sizes = ", ".join(printer.scope.whole(dim.size).code for dim in group)
@@ -270,4 +294,4 @@ def _translated(
         sizes = ", ".join(printer.scope.size_of(label, _joined(expr, expr.type)) for label in lead)
         text += f".unflatten(0, ({sizes}))"
     varying = lead if callee.domain != "graph" else ()
-    return Text(text, (*varying, *axes, *names), expr.type.kind)
+    return Text(text, (*varying, *axes, *carried, *names), expr.type.kind)

@@ -55,6 +55,8 @@ def lifted(printer: Printer, expr: Expr) -> Text:
 
 def _inside(printer: Printer, expr: Apply) -> Text:
     """The operand of a reduction, for every incoming edge."""
+    if printer.scope.on_edges:
+        printer.scope.help("Graph.pairs")
     inner = type(printer)(replace(printer.scope, pred=True))
     operand = expr.operands[0]
     text = inner.cast(inner.tensor(inner.text(operand), operand.type.kind), expr.type.kind)

@@ -121,8 +121,6 @@ class Levels:
         inner.graph = EDGES if inner.on_edges else NODES
         if inner.on_edges:
             scope.help("Graph.leaving")
-            if any(read.via == "pred" for read in _reads(item.expr)):
-                scope.help("Graph.pairs")
         inner.lengths[scope.module.axes[0]] = inner.lengths["edge"] = inner.graph.count
         self._place(inner)
         comment(inner, item)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from recdsl.backends.torch.bodies import chain_call, one_chain
@@ -50,13 +51,14 @@ class Public:
     def _direct(self, body: list[str]) -> str:
         """Pointwise layers, grids and graphs compute in `forward` itself."""
         arguments = self._inputs()
-        checks = self._checks()
+        inputs = self.module.inputs
+        checks = self._checks([each for each in inputs if "edge" not in each.type.axis_names])
         if self.module.domain == "graph":
             self.owner.file.helpers.add("Graph")
             arguments.append("edge_index: Tensor | Graph")
-            nodes = next(each for each in self.module.inputs if self.module.axes[0] in each.type.axis_names)
             back = ", back=True" if self.module.backward_graph else ""
-            checks = [*checks, f"graph = Graph.of(edge_index, {safe_local(nodes.name)}.shape[0]{back})"]
+            checks.append(f"graph = Graph.of(edge_index, {self._first()}.shape[0]{back})")
+            checks += self._checks([each for each in inputs if "edge" in each.type.axis_names])
         if self.scope.pathed:
             kind = "Sequence[int]" if self.module.domain == "graph" else "Path"
             arguments += ["*", f"path: {kind} | None = None"]
@@ -72,7 +74,7 @@ class Public:
         arguments += ["lengths: Tensor | None = None", "reset: Tensor | None = None"]
         if self.scope.pathed:
             arguments.append("path: Path | None = None")
-        lines = [*self._checks(), *self._refusals()]
+        lines = [*self._checks(self.module.inputs), *self._refusals()]
         x = self._first()
         batch = f"{x}.shape[0]"
         if self.traits.stateful:
@@ -151,7 +153,7 @@ class Public:
 
     def _step(self) -> str:
         arguments = [*self._inputs(), "state: State"]
-        lines = self._checks(step=True)
+        lines = self._checks(self.module.inputs, step=True)
         x = self._first()
         moved = [safe_local(given.name) for given in self.module.inputs if not given.static]
         start = ', state["index"]' if self.traits.stateful and self.traits.index else ""
@@ -200,7 +202,9 @@ class Public:
         return [f"{safe_local(given.name)}: Tensor" for given in self.module.inputs]
 
     def _first(self) -> str:
-        varying = [given for given in self.module.inputs if not given.static] or list(self.module.inputs)
+        """An input that has all axes of the layer, if any has."""
+        inputs = [given for given in self.module.inputs if "edge" not in given.type.axis_names]
+        varying = [given for given in inputs if not given.static] or inputs
         return safe_local(varying[0].name)
 
     def _shapes(self) -> list[str]:
@@ -214,9 +218,9 @@ class Public:
             inputs += ", edge_index [2, edges]"
         return [f"{inputs} -> {', '.join(results)}"]
 
-    def _checks(self, step: bool = False) -> list[str]:
+    def _checks(self, inputs: Sequence[Input], step: bool = False) -> list[str]:
         lines = []
-        for given in self.module.inputs:
+        for given in inputs:
             name = safe_local(given.name)
             shape = ", ".join(self._expected(given, step))
             lines.append(f'{self.scope.help("expect")}("{given.name}", {name}, {shape})')
@@ -234,8 +238,10 @@ class Public:
         is_first = safe_local(given.name) == first
         words = []
         for place, word in enumerate([*lead, *axes]):
-            if is_first or module.domain in ("pointwise", "graph"):
+            if is_first or module.domain == "pointwise":
                 words.append(f'"{word}"')
+            elif word == "edge":
+                words.append("graph.edges")
             else:
                 words.append(f"{first}.shape[{place}]")
         return [*words, *(self.scope.whole(dim.size).code for dim in given.type.dims)]

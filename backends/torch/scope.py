@@ -88,7 +88,7 @@ class Scope:
     held: set[str] = field(default_factory=set)  # names that keep their value, because a function reads them later
     last_use: dict[str, int] = field(default_factory=dict)  # the last stage that reads each value
     stage: int = 0
-    calls: dict[Call, list[Text]] = field(default_factory=dict)
+    calls: dict[Call, tuple[list[str], tuple[str, ...]]] = field(default_factory=dict)
     caches: dict[str, Text] = field(default_factory=dict)
     shown: set[str] = field(default_factory=set)  # equations that stand above something already
     memo: dict[Apply | Read, Text] = field(default_factory=dict)

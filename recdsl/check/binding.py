@@ -47,7 +47,8 @@ def bind_dims(
     for place, (given_input, operand) in enumerate(zip(module.inputs, operands, strict=True)):
         if not _kinds_fit(build, module, given_input, operand, span):
             return None
-        matched = _match(build, module, given_input, operand, wanted if place == 0 else None, span)
+        each_of = tuple(carried) if wanted is not None else ()
+        matched = _match(build, module, given_input, operand, wanted if place == 0 else None, each_of, span)
         if matched is None:
             return None
         pairs, extra = matched
@@ -80,9 +81,15 @@ def _kinds_fit(build: Expressions, module: Module, given: Input, operand: Expr, 
 
 
 def _match(
-    build: Expressions, module: Module, given: Input, operand: Expr, along: tuple[str, ...] | None, span: Span
+    build: Expressions,
+    module: Module,
+    given: Input,
+    operand: Expr,
+    along: tuple[str, ...] | None,
+    each_of: tuple[str, ...],
+    span: Span,
 ) -> tuple[dict[str, tuple[Dim, ...]], tuple[Dim, ...]] | None:
-    """The operand's dims that each dim of the input stands for, and those that are left."""
+    """The operand's dims that each dim of the input stands for, and those that are left; `each_of` are left already."""
     inner, outer = given.type.dims, operand.type.dims
     place = operand.span or span
     if along is not None:
@@ -94,14 +101,15 @@ def _match(
         chosen = tuple(operand.type.dim(name) for name in along)
         rest = tuple(dim for dim in outer if dim.name not in along)
     else:
-        chosen, rest = outer, ()
+        chosen = tuple(dim for dim in outer if dim.name not in each_of)
+        rest = tuple(dim for dim in outer if dim.name in each_of)
     if len(inner) == 1 and chosen:
         return {inner[0].name: chosen}, rest
     if not inner and along is None:
-        return {}, chosen
+        return {}, outer
     if along is None:
         by_name: dict[str, tuple[Dim, ...]] = {
-            dim.name: (operand.type.dim(dim.name),) for dim in inner if dim.name in operand.type.dim_names
+            dim.name: (each,) for dim in inner for each in chosen if each.name == dim.name
         }
         if len(by_name) == len(inner):
             return by_name, tuple(dim for dim in outer if dim.name not in by_name)
@@ -111,6 +119,8 @@ def _match(
     expected = " ".join(dim.name for dim in inner) or "none"
     found = " ".join(dim.name for dim in chosen) or "none"
     help = f"{given.name} of {module.name} has the dims {expected}; say which are meant: {module.name}[…](…)"
+    if each_of and not chosen:
+        help = f"{module.name} is applied for each index of {' '.join(each_of)}; give it a value with a dim more"
     build.error("R302", f"the dims {found} do not fit {given.name}", place, help=help)
     return None
 
@@ -162,6 +172,12 @@ def _match_axes(
         return ()
     if module.domain == "graph" and not _on_such_a_graph(build, module, span):
         return None
+    if module.domain != "graph" and build.block.domain == "graph":
+        message = f"{module.name} runs over {', '.join(module.axes)}, and the nodes of a graph have no order"
+        kind = "graph" if build.block.setting.cyclic_graph else "dag"
+        help = f"a layer that is called here takes its nodes one by one, or is itself over n in {kind}"
+        build.error("R304", message, span, help=help)
+        return None
     outer: dict[str, None] = {}
     for operand in operands:
         outer.update(dict.fromkeys(name for name in operand.type.axis_names if name != "edge"))
@@ -171,6 +187,13 @@ def _match_axes(
     if len(names) == len(module.axes):
         return tuple(zip(module.axes, names, strict=True))
     if not names and len(build.block.axes) == len(module.axes):
+        if build.block.strict and (module.domain != "graph" or not operands):
+            one = "node" if module.domain == "graph" else "point"
+            message = f"{module.name} runs over {', '.join(module.axes)}, and nothing that it is given differs from {one} to {one}"
+            build.error(
+                "R304", message, span, help=f"give it a value that does, such as an input with a value at each {one}"
+            )
+            return None
         return tuple(zip(module.axes, build.block.axes, strict=True))
     message = f"{module.name} runs over {', '.join(module.axes)}, and this value over {', '.join(names) or 'nothing'}"
     help = "rename an axis, x[i->t], or merge some, merge(x, i j -> t)"

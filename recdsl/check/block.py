@@ -144,16 +144,16 @@ class Block:
 
     # ---- what expressions make
 
-    def nameless(self, value: Expr, name: str | None = None) -> Read:
-        """An equation for an expression that has no name in the source."""
+    def nameless(self, value: Expr, name: str | None = None, span: Span | None = None) -> Read:
+        """An equation for an expression that has no name in the source; `span` is all of it, where its own is a part."""
         if name is None:
             name = self.unique("%")
         elif name in self.types and any(isinstance(each, Equation) and each.id == name for each in self.made.items):
             return Read(name, self.types[name], span=value.span)
         type_ = self.normal(value.type)
-        self.made.items.append(Equation(name, name.strip("%"), type_, value, span=value.span))
+        self.made.items.append(Equation(name, name.strip("%"), type_, value, span=span or value.span))
         self.types[name] = type_
-        return Read(name, type_, span=value.span)
+        return Read(name, type_, span=span or value.span)
 
     def unique(self, stem: str) -> str:
         """`%1`, `%2`, … or `gla`, `gla_2`, … — names that no pass has given yet."""
@@ -181,14 +181,14 @@ class Block:
         self.made.weights[spec.path] = spec
         return Weight(spec.path, ValueType(spec.kind, (), spec.dims), spec.span)
 
-    def running_sum(self, value: Expr, axis: str) -> Read:
-        """`cumsum[t](x)`: a nameless recurrence `s = s[t-1] + x`."""
+    def running_sum(self, value: Expr, axis: str, span: Span) -> Read:
+        """`cumsum[t](x)`, which stands at `span`: a nameless recurrence `s = s[t-1] + x`."""
         name = self.unique("%")
         type_ = self.normal(value.type)
-        before = Read(name, type_, offsets=((axis, -1),), span=value.span)
-        self.made.items.append(Equation(name, name.strip("%"), type_, apply("add", before, value), span=value.span))
+        before = Read(name, type_, offsets=((axis, -1),), span=span)
+        self.made.items.append(Equation(name, name.strip("%"), type_, apply("add", before, value), span=span))
         self.types[name] = type_
-        return Read(name, type_, span=value.span)
+        return Read(name, type_, span=span)
 
     def start_value(self, node: tree.Expression | tree.Along, dims: tuple[Dim, ...]) -> Expr | None:
         """An expression that gives the start of a weight."""

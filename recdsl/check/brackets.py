@@ -127,7 +127,7 @@ def _base_read(build: Expressions, node: tree.Index) -> Read | None:
         message = f"{node.base.name} is the same at every point"
         return build.error("R304", message, node.span, help=help)
     value = build.value(node.base)
-    return None if value is None else build.block.nameless(value)
+    return None if value is None else build.block.nameless(value, span=node.base.span)
 
 
 def _along_edges(build: Expressions, node: tree.Index, along: list[tree.Along]) -> Expr | None:
@@ -140,8 +140,10 @@ def _along_edges(build: Expressions, node: tree.Index, along: list[tree.Along]) 
     read = _base_read(build, node) if build.on_edges(node.span) else None
     if read is None:
         return None
-    if not read.type.axes:
-        return build.error("R304", f"{read.value} is the same at every node", node.span, help="leave out [pred]")
+    if build.block.strict and not read.type.axes:
+        return build.error(
+            "R304", f"{node.base.span.text} is the same at every node", node.span, help="leave out [pred]"
+        )
     target = (Axis(build.block.point_axis, sizes.axis_length(build.block.point_axis)), PRED)
     return replace(read, via="pred", type=replace(read.type, axes=target), span=node.span)
 

@@ -76,7 +76,10 @@ def _where(build: Expressions, arguments: Arguments, expected: Expected) -> Expr
 def _extremum(
     build: Expressions, name: str, arguments: Arguments, along: tree.Along | None, expected: Expected
 ) -> Expr | None:
-    """`max(a, b)` is elementwise, `max[K](x)` a reduction."""
+    """`max(a, b)` is elementwise, `max[K](x)` and `max(x)` reductions."""
+    if along is None and len(arguments.positional) > 2:
+        help = f"write {name}(a, {name}(b, c))"
+        return build.error("R204", f"{name} takes two arguments at most", arguments.positional[2].span, help=help)
     if along is None and len(arguments.positional) == 2:
         if not is_plain(build, name, arguments, along, 2):
             return None
@@ -106,12 +109,14 @@ def _along(
         return None
     if "pred" in over and not operand.type.axes:
         operand = build.at_every_point(operand, arguments.span)
+    if name == "cumsum" and not build.has_order(over, arguments.span):
+        return None
     if name == "argmax" and len(over) != 1:
         return build.error("R204", "argmax works along one dim", arguments.span, help="write argmax[K](x)")
     if not over and not stays:
         return operand
     if name == "cumsum" and len(over) == 1 and over[0] in build.block.axes and over[0] in operand.type.axis_names:
-        return build.block.running_sum(operand, over[0])
+        return build.block.running_sum(operand, over[0], arguments.span)
     if isinstance(count, Number):
         count = replace(count, type=ValueType("int"))
     operands = (operand,) if count is None else (operand, count)

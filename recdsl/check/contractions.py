@@ -97,6 +97,8 @@ def conv(
     axes = tuple(axis for axis in build.block.normal(operand.type).axis_names if axis != "pred")
     if not axes:
         return build.error("R304", "this does not vary along any axis", arguments.span, help="use linear")
+    if not build.has_order(axes, arguments.span):
+        return None
     maps = _maps(build, operand, goal, per_names, arguments)
     if maps is None:
         return None

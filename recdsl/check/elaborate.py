@@ -57,9 +57,18 @@ class Elaborator:
                 labels.append(Label(error.span, "works along axes"))
             self.report.error("R304", f"{definition.name.name} works along axes", *labels, help=help)
             return None
-        if main is None:
+        if main is None or not self._has_points(definition, main):
             return None
         return reachable(Program({key: m for key, m in self.modules.items() if m is not None}, main.key))
+
+    def _has_points(self, definition: tree.Definition, main: Module) -> bool:
+        """Whether an input of the entry point says how many points there are; R304 where none does."""
+        if any((not each.static or not main.axes) and "edge" not in each.type.axis_names for each in main.inputs):
+            return True
+        what, one = ("nodes", "node") if main.domain == "graph" else ("points", "point")
+        help = f"declare one with a value at each {one}: in x : D"
+        self.report.error("R304", f"no input says how many {what} there are", Label(definition.name.span), help=help)
+        return False
 
     # ---- one definition
 

@@ -7,6 +7,7 @@ asks again) or after an error was reported. Dims that are expected reach through
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -182,6 +183,14 @@ class Expressions:
         self.block.need_axes(span)
         help = "a layer over nodes begins with: layer f(D) over n in dag:"
         self.error("R304", "pred is known only in graphs", span, help=help)
+        return False
+
+    def has_order(self, axes: Iterable[str], span: Span) -> bool:
+        """Whether points along these axes lie behind each other; R304 for nodes and edges."""
+        if self.block.domain != "graph" or not {*self.block.axes, "edge", "pred"} & set(axes):
+            return True
+        help = "h[pred] is read over the incoming edges: sum[pred](h[pred])"
+        self.error("R304", "the nodes of a graph have no order", span, help=help)
         return False
 
     def at_every_point(self, value: Expr, span: Span) -> Expr:

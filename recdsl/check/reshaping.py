@@ -137,7 +137,9 @@ def flip(
     if names is None:
         return build.error("R204", "flip needs dims or axes in brackets", arguments.span, help="write flip[i](x)")
     operand = build.value(arguments.positional[0], expected)
-    return None if operand is None else build.operator(name, (operand,), arguments.span, names=names)
+    if operand is None or not build.has_order(names, arguments.span):
+        return None
+    return build.operator(name, (operand,), arguments.span, names=names)
 
 
 def gather_or_scatter(
@@ -175,7 +177,7 @@ def window(
     if operand is None:
         return None
     names = names_of(build, along) if along is not None else operand.type.axis_names
-    if names is None:
+    if names is None or not build.has_order(names, arguments.span):
         return None
     if name == "upsample":
         return build.operator(name, (operand,), arguments.span, axes=names, factor=size)

@@ -16,11 +16,11 @@ from dataclasses import dataclass, field, replace
 from recdsl.classify.bounds import Bounds
 from recdsl.classify.polynomial import number_of
 from recdsl.ir.build import apply, const, number, simplified
-from recdsl.ir.expr import Apply, Call, Const, Expr, Read, Weight, operands
+from recdsl.ir.expr import Apply, Call, Const, Expr, Read, Weight, operands, walk
 from recdsl.ir.module import Equation
 from recdsl.ir.operators import interval as iv
 from recdsl.ir.operators.unite import names as names_of
-from recdsl.ir.types import Dim
+from recdsl.ir.types import Dim, ValueType
 
 MOST = 64  # terms; products of sums beyond it are not taken apart
 
@@ -131,15 +131,12 @@ class Walk:
             case "where", (condition, then, otherwise) if self.is_free(condition):
                 chosen = self._chosen(condition, self.of(then), True)
                 return _sum(chosen, self._chosen(condition, self.of(otherwise), False))
-            case "sum", (x,):
-                return summed(expr, self.of(x), names_of(expr.attribute("over")))
-            case "mean", (x,) if "pred" not in names_of(expr.attribute("over")):
+            case ("sum" | "mean") as operator, (x,):
                 over = names_of(expr.attribute("over"))
-                result = summed(expr, self.of(x), over)
-                for dim in x.type.dims:
-                    if dim.name in over:
-                        result = scaled(simplified("div", const(1.0), number(dim.size)), result)
-                return result
+                along_edges = "pred" in over
+                total = self._along_edges(expr, x, ()) if along_edges else self.of(x)
+                result = summed(expr, total, tuple(name for name in over if name != "pred"))
+                return result if operator == "sum" else _divided(expr, result, over)
             case "rename", (x,):
                 return _renamed(expr, self.of(x))
             case "broadcast", (x,):
@@ -147,6 +144,38 @@ class Walk:
             case "linear", (x, weight, *bias):
                 return self._linear(expr, self.of(x), weight, tuple(bias))
         raise NotAffine(expr, _why_not(expr))
+
+    def _along_edges(self, expr: Apply, x: Expr, factors: tuple[Expr, ...]) -> Affine:
+        """Σ factors · x over the edges that come in, for the sum or mean `expr`: what does not vary along them is taken once
+        for each.
+
+        sum[pred](w[pred] * (h[pred] - m))  →  sum[pred](w[pred] * h[pred]) - sum[pred](w[pred]) * m
+        """
+        if "pred" not in x.type.axis_names:
+            return _times(_edge_total(expr, factors), self.of(x))
+        if self.is_free(x):
+            return Affine((), (_edge_total(expr, (*factors, x)),))
+        match x:
+            case Apply(operator="add", operands=(left, right)):
+                return _sum(self._along_edges(expr, left, factors), self._along_edges(expr, right, factors))
+            case Apply(operator="sub", operands=(left, right)):
+                minus = (const(-1), *factors)
+                return _sum(self._along_edges(expr, left, factors), self._along_edges(expr, right, minus))
+            case Apply(operator="neg", operands=(only,)):
+                return self._along_edges(expr, only, (const(-1), *factors))
+            case Apply(operator="broadcast", operands=(only,)):
+                return self._along_edges(expr, only, factors)
+            case Apply(operator="mul", operands=(left, right)) if self.is_free(left):
+                return self._along_edges(expr, right, (*factors, left))
+            case Apply(operator="mul", operands=(left, right)) if self.is_free(right):
+                return self._along_edges(expr, left, (*factors, right))
+            case Apply(operator="div", operands=(left, right)) if self.is_free(right):
+                return self._along_edges(expr, left, (*factors, simplified("div", const(1.0), right)))
+        form = self.of(x)
+        if any("pred" not in each.type.axis_names and not self.is_free(each) for each in walk(x)):
+            raise NotAffine(expr, "over edges it sums states of which some are the same on all of them")
+        terms = _times(factors, Affine(form.terms))
+        return replace(terms, free=tuple(_edge_total(expr, (*factors, *product)) for product in form.free))
 
     def _chosen(self, condition: Expr, value: Affine, when: bool) -> Affine:
         """`value` where the condition is `when`, else 0; a factor is chosen, not multiplied, so that NaN elsewhere stays there."""
@@ -221,22 +250,47 @@ def scaled(factor: Expr, value: Affine) -> Affine:
     )
 
 
+def _times(factors: tuple[Expr, ...], value: Affine) -> Affine:
+    for factor in reversed(factors):
+        value = scaled(factor, value)
+    return value
+
+
+def _divided(expr: Apply, total: Affine, over: tuple[str, ...]) -> Affine:
+    """A mean over some dims or over the edges that come in, of their sum; over no edges it is 0."""
+    counts = [number(dim.size) for dim in expr.operands[0].type.dims if dim.name in over]
+    divisors = (*counts, apply("maximum", const(1), _edges(expr))) if "pred" in over else counts
+    for divisor in divisors:
+        total = scaled(simplified("div", const(1.0), divisor), total)
+    return total
+
+
+def _edge_total(expr: Apply, product: tuple[Expr, ...]) -> tuple[Expr, ...]:
+    """The sum of a product over the edges that come in, as in the sum `expr`."""
+    inside = tuple(each for each in product if "pred" in each.type.axis_names)
+    outside = tuple(each for each in product if each not in inside)
+    return (*outside, simplified("sum", product_of(inside), over=("pred",)) if inside else _edges(expr))
+
+
+def _edges(expr: Apply) -> Expr:
+    """The number of edges that `expr` runs over."""
+    return apply("sum", Const(1, ValueType("int", expr.type.axes)), over=("pred",))
+
+
 def summed(expr: Apply, value: Affine, over: tuple[str, ...]) -> Affine:
-    """The sum of an affine value over some dims (and over incoming edges)."""
+    """The sum of an affine value over some dims."""
     dims = {dim.name: dim for operand in expr.operands for dim in operand.type.dims}
     for term in value.terms:
         dims |= {dim.name: dim for factor in (*term.inner, *term.outer) for dim in factor.type.dims}
-    strange = [name for name in over if name not in dims and name != "pred"]
+    strange = [name for name in over if name not in dims]
     if strange:
         raise NotAffine(expr, f"it sums over {', '.join(strange)}")
-    along = tuple(name for name in over if name != "pred")
-    pred = ("pred",) if "pred" in over else ()
     terms = []
     for term in value.terms:
-        for name in along:
+        for name in over:
             term = _summed_term(expr, term, dims[name])
         terms.append(term)
-    return Affine(tuple(terms), tuple(_summed_free(product, along, pred, dims) for product in value.free))
+    return Affine(tuple(terms), tuple(_summed_free(product, over, dims) for product in value.free))
 
 
 def _summed_term(expr: Apply, term: Term, dim: Dim) -> Term:
@@ -254,17 +308,13 @@ def _summed_term(expr: Apply, term: Term, dim: Dim) -> Term:
     return replace(term, outer=(*outside, total))
 
 
-def _summed_free(
-    product: tuple[Expr, ...], over: tuple[str, ...], pred: tuple[str, ...], dims: dict[str, Dim]
-) -> tuple[Expr, ...]:
+def _summed_free(product: tuple[Expr, ...], over: tuple[str, ...], dims: dict[str, Dim]) -> tuple[Expr, ...]:
     factors = product
-    for name in (*over, *pred):
-        inside = tuple(each for each in factors if name in (*each.type.dim_names, *each.type.axis_names))
+    for name in over:
+        inside = tuple(each for each in factors if name in each.type.dim_names)
         outside = tuple(each for each in factors if each not in inside)
-        if inside:
-            factors = (*outside, simplified("sum", product_of(inside), over=(name,)))
-        elif name != "pred":
-            factors = (*outside, number(dims[name].size))
+        total = simplified("sum", product_of(inside), over=(name,)) if inside else number(dims[name].size)
+        factors = (*outside, total)
     return factors
 
 

@@ -77,9 +77,9 @@ def _cache_file() -> str | None:
 
 
 def read_source(path: str | Path) -> Source:
-    """Read a file as UTF-8. Raises `RecdslError` (R101) when it cannot be read."""
+    """Read a file as UTF-8, with or without a mark in front. Raises `RecdslError` (R101) when it cannot be read."""
     try:
-        text = Path(path).read_text(encoding="utf-8")
+        text = Path(path).read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         message = f"cannot read {str(path)!r}: {reason or error}"

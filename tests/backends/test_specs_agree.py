@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -62,6 +63,26 @@ def test_graph(name: str, sizes: dict[str, int]) -> None:
         pair.mine(*pair.inputs(3, 2), torch.tensor([[0, 1], [1, 0]]))
     with pytest.raises(ValueError, match=r"edge_index must lie in 0\.\.2, found 0\.\.9"):
         pair.mine(*pair.inputs(3, 1), torch.tensor([[0], [9]]))
+
+
+def test_what_is_no_graph_or_another_size() -> None:
+    """Too few values of edges would be broadcast, too many be left out."""
+    mine = Pair(SPECS / "plstm_edges.rdl", {"D": 4, "F": 3, "H": 2}).mine
+    other = Pair(SPECS / "tree_lstm.rdl", {"D": 4, "H": 2}).mine
+    edges, x, e = torch.tensor([[0, 1], [1, 2]]), torch.randn(3, 4).double(), torch.randn(3, 3).double()
+    for count in (0, 1, 3):
+        with pytest.raises(ValueError, match=rf"e must be \[2, 3\], found \[{count}, 3\]"):
+            mine(x, e[:count], edges)
+    for given in (edges.double(), edges.bool(), edges.to(torch.complex64), edges[0], edges.T.repeat(2, 1)):
+        with pytest.raises(ValueError, match=r"edge_index must be whole numbers \[2, edges\], found torch\.\w+ \["):
+            mine(x, e[:2], given)
+    graph = sys.modules[type(other).__module__].Graph(edges, 3)
+    for given in (edges.tolist(), None, graph):
+        with pytest.raises(
+            TypeError, match=r"edge_index must be a tensor or a Graph of this file, found .*(list|NoneType|Graph)"
+        ):
+            mine(x, e[:2], given)
+    assert other(x, graph).equal(other(x, edges.int()))
 
 
 def test_image_model() -> None:

@@ -27,6 +27,7 @@ TAKEN = {
         f"{MATRIX}  out v - sum[pred](sum[K](C[pred] * q)) / 2\n",
         f"{HEAD}{VECTORS}  S : H K V = v * k + sum[pred](S[pred]) / 2\n  out sum[K](S * q)\n",
         f"{HEAD}{VECTORS}  S : V H K = v * k + sum[pred](S[pred]) / 2\n  out sum[K](S * q)\n",
+        f"{HEAD}{VECTORS}  S : H K V = v * k + mean[pred](S[pred]) / 2\n  out sum[pred](sum[K](S * q))\n",
     ],
     "sequential": [
         f"{HEAD}  extern f(x) : H\n  h : H = f(sum[pred](h[pred])) + linear(x)\n  out h\n",

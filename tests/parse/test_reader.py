@@ -108,6 +108,12 @@ def test_a_file_may_end_without_a_line_end_and_use_other_line_ends() -> None:
     assert read("layer f(D):\r\n  out D") == read("layer f(D):\n  out D\n")
 
 
+def test_a_file_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
+    path = tmp_path / "f.rdl"
+    path.write_text("layer f(D):\r\n  out D\r\n", encoding="utf-8-sig", newline="")
+    assert parse(read_source(path)) == read("layer f(D):\n  out D\n")
+
+
 def test_comments_are_kept_beside_the_tree() -> None:
     file = read('# a\nlayer f(D):  # b\n  out g("no # comment")  #c\n')
     assert [(comment.text, comment.own_line) for comment in file.comments] == [
