@@ -17,6 +17,8 @@ from recdsl.ir.sizes import Size
 if TYPE_CHECKING:
     from recdsl.backends.torch.expressions import Printer
 
+LARGEST = 3  # axes along which torch has a convolution
+
 
 def conv(printer: Printer, expr: Apply) -> Text:
     contract, into, per = (dims(expr.attribute(key)) for key in ("contract", "into", "per"))
@@ -113,16 +115,19 @@ def _weights(printer: Printer, expr: Apply) -> list[str]:
 
 
 def _dense(printer: Printer, expr: Apply, x: Text) -> str:
-    """Windows over all axes at once, zero outside."""
+    """Windows over all axes at once, zero outside. Those with strides are as many as it takes, and one even where there is no point."""
     axes = names(expr.attribute("axes"))
     pads = _padding(printer, expr)
     flat = [each for pad in reversed(pads) for each in pad]
-    code = x.code
-    if any(each != "0" for each in flat):
-        code = f"F.pad({code}, ({', '.join(flat)}))"
-    result = f"F.conv{len(axes)}d({', '.join([code, *_weights(printer, expr)])}{_options(printer, expr)})"
-    for index, (_, axis) in enumerate(zip(pads, axes, strict=True)):
-        stride = size_list(expr.attribute("stride"))[index]
+    strides = size_list(expr.attribute("stride"))
+    if len(axes) > LARGEST or all(stride == sizes.number(1) for stride in strides):
+        weight, bias = (*_weights(printer, expr), "None")[:2]
+        name = printer.scope.help("convolve_points")
+        result = f"{name}({x.code}, {weight}, {bias}, ({', '.join(flat)}){_options(printer, expr)})"
+    else:
+        code = x.code if all(each == "0" for each in flat) else f"F.pad({x.code}, ({', '.join(flat)}))"
+        result = f"F.conv{len(axes)}d({', '.join([code, *_weights(printer, expr)])}{_options(printer, expr)})"
+    for index, (axis, stride) in enumerate(zip(axes, strides, strict=True)):
         if stride != sizes.number(1):
             length = sizes.apply("ceil", sizes.apply("/", expr.operands[0].type.axis(axis).length, stride))
             result += f".narrow({index - len(axes)}, 0, {printer.scope.whole(length).code})"

@@ -88,6 +88,12 @@ def _clamp(printer: Printer, texts: Sequence[Text]) -> Text:
     return Text(f"torch.clamp({x.code}, {low.code}, {high.code})")
 
 
+def _logaddexp(printer: Printer, texts: Sequence[Text]) -> Text:
+    texts = widened(printer, texts)
+    x, y = (printer.tensor(each, "real") for each in texts)
+    return Text(f"{printer.scope.help('logaddexp')}({x.code}, {y.code})")
+
+
 def _quantise(printer: Printer, texts: Sequence[Text]) -> Text:
     x = printer.tensor(texts[0], "real")
     return Text(f"{printer.scope.help('quantise')}({x.code}, {texts[1].code})")
@@ -113,6 +119,7 @@ def _hardsigmoid(printer: Printer, texts: Sequence[Text]) -> Text:
 _SPECIAL = {
     "where": _where,
     "clamp": _clamp,
+    "logaddexp": _logaddexp,
     "quantise": _quantise,
     "imag": _imaginary,
     "angle": _angle,

@@ -71,7 +71,6 @@ TENSOR_FORMS: dict[str, Form] = {
     "not": Prefix("~", UNARY),
     "maximum": Function("torch.maximum", tensors=True),
     "minimum": Function("torch.minimum", tensors=True),
-    "logaddexp": Function("torch.logaddexp", tensors=True),
     "atan2": Function("torch.atan2", tensors=True),
     "complex": Function("torch.complex", tensors=True),
     "stop": Method("detach"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import PurePath
 
+from recdsl.backends.torch import convolutions
 from recdsl.backends.torch.module import print_class
 from recdsl.backends.torch.owners import class_of
 from recdsl.backends.torch.scope import File
@@ -18,14 +19,14 @@ from recdsl.lower.plan import ProgramPlan, Recurrence
 
 # Helpers in the order in which they stand in the file.
 HELPERS = (
-    "whole", "wide", "inverse", "constant", "scaled", "Weights", "expect", "expect_tokens", "bound", "quantise", "largest", "normalise",
+    "whole", "wide", "inverse", "constant", "scaled", "Weights", "expect", "expect_tokens", "bound", "quantise", "logaddexp", "largest", "normalise",
     "Steps",
     "two_level", "diagonal", "interleaved", "folded", "flipped", "logarithm", "contained", "rank_one_chunks", "rank_one", "rank_one_gated",
     "delta_chunks", "delta", "delta_gated", "block", "powers", "fourier",
     "matrix_messages", "extreme", "extreme_matrix", "logsum", "logsum_matrix", "any_of", "clamped", "mobius", "automaton",
     "tensors", "stepwise", "newton", "quasi_newton", "in_segments",
     "border", "grid", "wavefront", "rows", "divide", "gated_tiles", "gated_states", "gated_reads", "gated_product",
-    "convolve", "shift", "at_index", "SlantedWaves", "Waves", "wavewise", "Graph", "levels", "line_graph", "level_by_level", "by", "check_path", "chain", "visit", "begin",
+    "convolve", "convolve_points", "shift", "at_index", "SlantedWaves", "Waves", "wavewise", "Graph", "levels", "line_graph", "level_by_level", "by", "check_path", "chain", "visit", "begin",
 )  # fmt: skip
 NEEDS = {  # what else a helper needs
     "inverse": ("wide",),
@@ -102,6 +103,10 @@ def _helper(file: File, name: str, body: str) -> str:
             context = {"chunk": _constant(file, name.removesuffix("_chunks"), "chunk")}
         case "stepwise":
             context = {"apart": " Points(" in body}
+        case "convolve_points":
+            context = {
+                "many_axes": any(len(each.axes) > convolutions.LARGEST for each in file.plan.program.modules.values())
+            }
         case "by":
             context = {f"{each}_by": f"{each}_by" in file.helpers for each in BY}
             context["reduce_by"] = any(f"{each}_by" in file.helpers for each in BY[2:])

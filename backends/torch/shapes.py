@@ -154,7 +154,7 @@ def pool(printer: Printer, expr: Apply) -> Text:
     for name in axes:
         length = printer.scope.size_of(name, expr.operands[0].type)
         code += f".narrow({place(x, name)}, 0, {length} // {width} * {width})"
-    for count, name in enumerate(axes):
+    for count, name in enumerate(label for label in x.labels if label in axes):
         at = x.labels.index(name) + count
         code += f".unflatten({at}, (-1, {width}))"
         dims.append(at + 1)

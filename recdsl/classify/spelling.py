@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from recdsl.check.causality import source_name
-from recdsl.ir.expr import Apply, Call, Const, Expr, Number, Position, Read, Weight
+from recdsl.ir.expr import Apply, Call, Const, Expr, Number, Position, Read, Weight, reads
 from recdsl.ir.module import Module
 
 LONGEST = 60  # characters; what is longer is cut
@@ -51,9 +51,17 @@ class _Speller:
     def _read(self, read: Read) -> str:
         shifts = ", ".join(f"{axis}{amount:+d}" for axis, amount in read.offsets)
         name = source_name(read.value, self.module)
+        if read.value.startswith("%") and self._is_open(read.value):
+            name = f"({name})"
         if read.via == "pred":
             return f"{name}[pred]"
         return f"{name}[{shifts}]" if shifts else name
+
+    def _is_open(self, nameless: str) -> bool:
+        """Whether the text of a nameless value needs brackets: `1 - z`, but not `tanh(z)`, nor a `cumsum`, which reads itself."""
+        expr = next((each.expr for each in self.module.equations() if each.id == nameless), None)
+        sign = isinstance(expr, Apply) and expr.operator in (*_INFIX, "neg")
+        return sign and expr is not None and all(read.value != nameless for read in reads(expr))
 
     def _apply(self, expr: Apply) -> tuple[str, int]:
         match expr.operator, expr.operands:

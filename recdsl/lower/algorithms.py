@@ -6,9 +6,11 @@ are only taken when they are asked for.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from recdsl.check.causality import source_name
 from recdsl.lower import (
     automaton,
     block,
@@ -80,6 +82,11 @@ class Options:
         return next((each for each in self.drafts if each.algorithm not in ON_REQUEST), None)
 
 
+def _in_words_of_the_source(reason: str, case: Case) -> str:
+    """A reason with the text of expressions in the place of the ids of their nameless equations, `%1`."""
+    return re.sub(r"%\d+", lambda found: source_name(found[0], case.group.module), reason)
+
+
 def options(case: Case) -> Options:
     """What each algorithm answers. `sequential` is always valid and has no draft."""
     drafts: list[Draft] = []
@@ -87,6 +94,6 @@ def options(case: Case) -> Options:
     for name, plan in PLANS.items():
         try:
             drafts.append(plan(case))
-        except Refused as reason:
-            refused.append((name, reason))
+        except Refused as why:
+            refused.append((name, Refused(why.code, _in_words_of_the_source(why.reason, case), why.span)))
     return Options(tuple(drafts), tuple(refused))

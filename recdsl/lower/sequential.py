@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from recdsl.check.causality import source_name
 from recdsl.diagnostics import Diagnostic, Label, RecdslError
 from recdsl.ir.expr import Apply, Call, Expr, Read, walk
 from recdsl.ir.graph import results_of
@@ -47,8 +48,9 @@ def _expect_no_whole_past(module: Module, items: tuple[Item, ...], inside: tuple
                 continue
             read = next((each for each in walk(expr) if isinstance(each, Read) and each.value in inside), None)
             if read is not None:
+                before, state = f"[{expr.attribute('old')}-1]", source_name(read.value, module)
                 text = "a recurrence on a grid cannot read all of its earlier points"
-                help = "carry what is needed of them along in a state of its own, such as total = total[j-1] + h[j-1]"
+                help = f"carry what is needed of them along in a state of its own, such as total = total{before} + {state}{before}"
                 raise RecdslError([Diagnostic("R506", text, (Label(expr.span),) if expr.span else (), help=help)])
 
 

@@ -16,6 +16,7 @@ from recdsl.ir.expr import Apply, Call, Const, Expr, Number, Position, Read, Wei
 from recdsl.ir.module import Equation
 from recdsl.ir.operators.operator import NoAdjointError
 from recdsl.ir.operators.shared import sized_like
+from recdsl.ir.types import ValueType
 from recdsl.rewrite.adjoint import is_linear, narrowed, operand_gradients, values_needed
 from recdsl.rewrite.equations import Equations, is_impure
 
@@ -42,8 +43,8 @@ class Derivative:
         self.waiting: dict[str, list[Expr]] = {}  # gradients that have reached a value
         self.found: list[Expr] = []  # gradients that have reached the variable
 
-    def of(self, loss: Expr) -> Expr:
-        """The gradient of the sum of `loss`, with the dims of the variable."""
+    def of(self, loss: Expr, type_: ValueType) -> Expr:
+        """The gradient of the sum of `loss`, with the dims of the variable; `type_` is that of the derivative."""
         if self.active(loss):
             prepared = self.prepared(loss, top=False)
             order = self.order(prepared)
@@ -51,7 +52,7 @@ class Derivative:
             for value in reversed(order):
                 self.through(value)
         gradient = self.total()
-        return self.work.define(gradient, self.variable.type, self.span) if self.work.storable(gradient) else gradient
+        return self.work.define(gradient, type_, self.span) if self.work.storable(gradient) else gradient
 
     def total(self) -> Expr:
         """What has reached the variable, with all its dims."""

@@ -66,4 +66,4 @@ class _Expansion:
             return node
         loss, variable = node.operands
         assert isinstance(variable, Read), variable
-        return Derivative(self.work, self.equation, variable, node.span).of(loss)
+        return Derivative(self.work, self.equation, variable, node.span).of(loss, node.type)

@@ -63,7 +63,7 @@ def _back(work: Equations, names: Stems, variable: Read, states: tuple[Read, ...
     back = _Back(work, names, variable)
     if not back.active(loss):
         return const(0.0)
-    found = back.of(loss)
+    found = back.of(loss, variable.type)
     assert isinstance(found, Read)
     return work.by_id.pop(found.value).expr
 

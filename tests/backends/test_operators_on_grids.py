@@ -84,6 +84,15 @@ layer a(D) over i, j:
         {"D": 3},
         (5, 4),
     ),
+    "convwithoutpoints": (
+        """\
+layer a(D) over i, j:
+  in x : D
+  out conv(x, 3 -> D) + conv(x, 1 -> D, bias = no) + conv(x, 2 -> D, causal = yes)
+""",
+        {"D": 2},
+        (0, 3),
+    ),
     "grid3": (
         """\
 layer a(D) over i, j, k:

@@ -47,10 +47,17 @@ def of_spec(name: str) -> dict[str, str]:
         ),
         ("a = exp(complex(-softplus(x), x))\nh = a * h[t-1] + x\nout real(h)", "proved: |a| in (0, 1)"),
         ("a = complex(x, x)\nh = a * h[t-1] + x\nout real(h)", "|a| can exceed 1: it lies in [0, inf)"),
+        ("h = (2 - (1 + sigmoid(x))[t-1]) * h[t-1] + x\nout h", "2 - (1 + sigmoid(x))[t-1] can exceed 1: it lies in (0, 2]"),
     ],
 )  # fmt: skip
 def test_one_coefficient(equations: str, said: str) -> None:
     assert stable(equations) == said
+
+
+def test_a_running_sum_is_called_as_it_is_written() -> None:
+    running, state = reports("h = cumsum[t](2 * x) * h[t-1] + x\nout h")
+    assert running.states == ("cumsum[t](2 * x)",)
+    assert state.stable == "cumsum[t](2 * x) can exceed 1: it lies in (-inf, inf)"
 
 
 def test_sums_of_coefficients_into_a_state() -> None:

@@ -162,3 +162,21 @@ def test_all_earlier_points_of_a_recurrence_on_a_grid() -> None:
         api.compile_text(source)
     (found,) = caught.value.diagnostics
     assert (found.code, found.labels[0].span.text if found.labels else "") == ("R506", "j->s")
+    assert found.help is not None and found.help.endswith("such as total = total[j-1] + h[j-1]")
+
+
+def test_all_earlier_points_of_a_recurrence_in_a_body() -> None:
+    body = "  y = x\n  loop 2 as turn:\n    z = 0.1 * sum[s](where(s < i, z[i->s], 0)) + y\n    y = y + z\n  out y\n"
+    with pytest.raises(RecdslError) as caught:
+        api.compile_text(GRID.replace("layer", "model") + body)
+    (found,) = caught.value.diagnostics
+    assert found.code == "R506" and found.help is not None
+    assert found.help.endswith("such as total = total[i-1] + z[i-1]")
+
+
+def test_nameless_values_are_shown_as_they_are_written() -> None:
+    source = GRID + "  h : D = 0.5 * h[D=0][j-1] + (h * x)[i-1]\n  out h\n"
+    (found,) = api.explain(source).recurrences
+    assert set(found.states) == {"h[D=0]", "h * x"}
+    assert any("h[D=0] and h * x need each other" in each.reason for each in found.refused)
+    assert not any("%" in each.reason for each in found.refused)

@@ -83,6 +83,19 @@ def test_transformations(name: str) -> None:
         first.sum().backward()
 
 
+@pytest.mark.parametrize("schedule", ["auto", "sequential"])
+def test_paths_that_do_not_exist_have_no_weight(schedule: str) -> None:
+    """Left of the corner and above it all is -inf; the three ways through four points weigh the same."""
+    source = (
+        HEAD
+        + "  d = logaddexp(logaddexp(d[i-1], d[j-1]), d[i-1, j-1]) + x\n  init d = where(i + j < -1, 0, -inf)\n  out d\n"
+    )
+    x = torch.zeros(1, 2, 2, 1, dtype=torch.float64, requires_grad=True)
+    result = api.compile(source, schedule=schedule)(D=1).double()(x)[0, 1, 1, 0]
+    (gradient,) = torch.autograd.grad(result, x)
+    torch.testing.assert_close(gradient.flatten().tolist(), [1.0, 1 / 3, 1 / 3, 1.0])
+
+
 def test_nothing_is_kept_of_a_wave() -> None:
     """What is kept for the gradient is a few values at each point, whatever the waves are."""
     module, found = api.compile(PROGRAMS["nonlinear"])(D=2), []

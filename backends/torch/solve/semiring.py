@@ -22,8 +22,8 @@ FOLDS = {
     "max": ("torch.maximum", "amax", "-math.inf", "extreme", ()),
     "minimum": ("torch.minimum", "amin", "math.inf", "extreme", ("largest=False",)),
     "min": ("torch.minimum", "amin", "math.inf", "extreme", ("largest=False",)),
-    "logaddexp": ("torch.logaddexp", "logsumexp", "-math.inf", "logsum", ()),
-    "logsumexp": ("torch.logaddexp", "logsumexp", "-math.inf", "logsum", ()),
+    "logaddexp": ("logaddexp", "logsumexp", "-math.inf", "logsum", ()),
+    "logsumexp": ("logaddexp", "logsumexp", "-math.inf", "logsum", ()),
 }
 
 
@@ -52,20 +52,26 @@ def _truth(family: Family) -> None:
 
 
 def _elements(family: Family, operator: str) -> None:
-    pair, _, worst, helper, options = FOLDS[operator]
+    _, _, worst, helper, options = FOLDS[operator]
     shift = family.local("shifts", family.role("shift"))
     given = family.local("given", family.input("input", ("shift",)))
     first = family.first(family.state)
     start = family.start(family.scope.labels(family.type_of(family.state)))
     moved = shift if start is None else f"{shift} + {start}"
-    family.restart([(given, f"{pair}({moved}, {given})"), (shift, worst)])
+    family.restart([(given, f"{_pair(family, operator)}({moved}, {given})"), (shift, worst)])
     name = family.named(family.state, family.call(helper, [shift, given, first], options))
     family.finish(family.state, name, first)
 
 
+def _pair(family: Family, operator: str) -> str:
+    """The fold of two, by torch or by a helper."""
+    name = FOLDS[operator][0]
+    return name if "." in name else family.scope.help(name)
+
+
 def _matrix(family: Family, operator: str) -> None:
     """The dim that is folded stands last: shift [batch, T, rest..., before, dim], input [batch, T, rest..., dim]."""
-    pair, along, worst, helper, options = FOLDS[operator]
+    _, along, worst, helper, options = FOLDS[operator]
     scope, solve, type = family.scope, family.solve, family.type_of(family.state)
     (dim,), (before,) = solve.keys, solve.values
     rest = [name for name in type.dim_names if name != dim]
@@ -87,7 +93,7 @@ def _matrix(family: Family, operator: str) -> None:
     first = family.first(family.state)
     start = family.start((*rows, dim), {dim: before})
     moved = shift if start is None else f"({shift} + {start})"
-    family.restart([(given, f"{pair}({moved}.{along}(-2), {given})"), (shift, worst)])
+    family.restart([(given, f"{_pair(family, operator)}({moved}.{along}(-2), {given})"), (shift, worst)])
     inner = permuted(Text(first, (BATCH, *type.dim_names)), (BATCH, *rest, dim)).code
     result = Text(family.call(f"{helper}_matrix", [shift, given, inner], options), order)
     name = family.named(family.state, permuted(result, scope.labels(type)).at(ATOM))

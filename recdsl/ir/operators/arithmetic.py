@@ -112,6 +112,12 @@ def _half_where(beats: str) -> Derivatives:
     )
 
 
+def _logaddexp(torch: Any, x: Any, y: Any) -> Any:
+    """Where both are -inf, torch's own has no gradient; here it is 0."""
+    nothing = torch.maximum(x, y) == -INF
+    return torch.where(nothing, -INF, torch.logaddexp(x, torch.where(nothing, 0, y)))
+
+
 _FOLDS = (
     _operator(
         "maximum",
@@ -132,8 +138,8 @@ _FOLDS = (
     _operator(
         "logaddexp",
         kinds.real_function,
-        (call("exp", X - OUT), call("exp", Y - OUT)),
-        lambda torch, x, y: torch.logaddexp(x, y),
+        tuple(where(call("gt", OUT, -INF), call("exp", each - OUT), 0) for each in (X, Y)),
+        _logaddexp,
         ranges.log_sum,
         neutral=-INF,
     ),

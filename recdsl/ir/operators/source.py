@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from recdsl.ir import sizes
 from recdsl.ir.expr import Apply
 from recdsl.ir.operators import interval as iv
@@ -52,7 +54,11 @@ def _grad(types: Types, attributes: Attributes) -> ValueType:
     loss, read = types
     if loss.kind not in ("int", "real") or read.kind not in ("real", "complex"):
         raise TypeRuleError("a derivative is of a real value by a real or complex one", 0 if loss.kind != "real" else 1)
-    return read
+    axes = union((read, loss)).axes
+    other = next((each.name for each in axes if each.length != sizes.axis_length(each.name)), None)
+    if other is not None:
+        raise TypeRuleError(f"a derivative is taken at each point, and the loss varies along {other} too", 0)
+    return replace(read, axes=axes)
 
 
 def _uniform_range(node: Apply, operands: tuple[Interval, ...]) -> Interval:
