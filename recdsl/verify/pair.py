@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from recdsl import api, pipeline
+from recdsl.diagnostics import Diagnostic, RecdslError
 from recdsl.emit.names import state_dict_path
 from recdsl.ir.module import Program
 from recdsl.loader import passing_class
@@ -85,6 +86,7 @@ def make_pairs(
     weights, as does the reference. Raises `RecdslError`."""
     checked = subject.checked()
     program = checked.program
+    _expect_no_externals(program)
     chosen = choose_sizes(program, sizes)
     names = schedules_of(program) if schedules is None else tuple(schedules)
     modules = [_compiled(checked, subject.target, name, chosen) for name in names]
@@ -98,6 +100,14 @@ def make_pairs(
         each.load_state_dict(state)
     reference = reference_with(program, chosen, state)
     return [Pair(name, program, chosen, each, reference) for name, each in zip(names, modules, strict=True)]
+
+
+def _expect_no_externals(program: Program) -> None:
+    """Raise `RecdslError` (R212) for functions that only a host knows."""
+    names = [each.name for module in program.modules.values() for each in module.externals]
+    if names:
+        message = f"nothing can be verified of {names[0]}, which the host binds"
+        raise RecdslError([Diagnostic("R212", message, help="put a layer in its place, and verify the rest")])
 
 
 def module_class(checked: Checked, target: str, schedule: str) -> type[nn.Module]:

@@ -166,6 +166,12 @@ def test_a_schedule_that_is_valid_nowhere() -> None:
         verify(LEAKY, schedules=["delta"])
 
 
+def test_a_function_of_the_host_is_not_known() -> None:
+    with pytest.raises(RecdslError, match="nothing can be verified of f, which the host binds") as caught:
+        verify("layer a(D = 2) over t:\n  in x : D\n  extern f(x) : D\n  out f(x) + x\n")
+    assert caught.value.diagnostics[0].code == "R212"
+
+
 def test_numbers_that_jump_are_not_compared_when_rounded() -> None:
     jumps = "layer f(D = 2) over t:\n  in x : D\n  out where(x > 0, 1, 2) * x\n"
     assert not {"float32", "bfloat16"} & {line.check for line in verify(jumps, examples=1).lines}
