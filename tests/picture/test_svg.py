@@ -29,7 +29,7 @@ PROGRAMS = {
         "      z += tanh(y) * turn\n    y += z\n  out y\n"
     ),
     "names that mean something in XML": "layer f(D) over t:\n  in x : D\n  y = where(x < 1 and x > 0, x, 0)\n  out y\n",
-    "no input": "layer f(D) over t:\n  param w : D\n  h = 0.5 * w * index[t]\n  out h\n",
+    "an input that nothing reads": "layer f(D) over t:\n  in x : D\n  param w : D\n  h = 0.5 * w * index[t]\n  out h\n",
 }
 
 
