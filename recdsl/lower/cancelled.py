@@ -14,7 +14,7 @@ from dataclasses import replace
 from recdsl.classify.group import Group
 from recdsl.classify.system import System
 from recdsl.ir.build import apply, const, simplified
-from recdsl.ir.expr import Expr, Read, walk
+from recdsl.ir.expr import Expr, Read, reads
 from recdsl.ir.module import Equation, Module
 from recdsl.lower.block import applied
 from recdsl.lower.draft import Case, plus, times
@@ -26,10 +26,11 @@ def cancelled(case: Case) -> Module | None:
     if system is None or group.module.domain == "graph":
         return None
     equations = group.equations()
+    known: dict[str, frozenset[Read]] = {}
     changed = {
         state: replace(equations[state], expr=_equation(group, system, state))
         for state in system.states
-        if _reads(equations[state].expr, equations) - {each.read for each in system.terms_of(state)}
+        if _reads(state, equations, known) - {each.read for each in system.terms_of(state)}
     }
     if not changed:
         return None
@@ -37,13 +38,13 @@ def cancelled(case: Case) -> Module | None:
     return replace(group.module, items=items)
 
 
-def _reads(expr: Expr, equations: dict[str, Equation]) -> set[Read]:
-    """The reads at other points that an expression makes, also through values at the same point."""
-    found: set[Read] = set()
-    for each in walk(expr):
-        if isinstance(each, Read) and each.value in equations:
-            found |= {replace(each, span=None)} if each.offsets else _reads(equations[each.value].expr, equations)
-    return found
+def _reads(value: str, equations: dict[str, Equation], known: dict[str, frozenset[Read]]) -> frozenset[Read]:
+    """The reads at other points that a value makes, also through values at the same point; `known` keeps what was found."""
+    if value not in known:
+        own = [each for each in reads(equations[value].expr) if each.value in equations]
+        through = (_reads(each.value, equations, known) for each in own if not each.offsets)
+        known[value] = frozenset(each for each in own if each.offsets).union(*through)
+    return known[value]
 
 
 def _equation(group: Group, system: System, state: str) -> Expr:
