@@ -141,13 +141,13 @@ def _steps(printer: Printer, expr: Call, lead: tuple[str, ...]) -> str:
     scope = printer.scope
     callee = callee_of(printer, expr.instance)
     caller_axis = dict(expr.axes).get(callee.axes[0], callee.axes[0])
-    own = caller_axis == scope.axis and scope.steps
+    operand = next((each for each in expr.operands if caller_axis in each.type.axis_names), expr)
+    own = caller_axis == scope.axis and scope.steps and scope.whole_sequence(operand.type)
     if own and len(lead) == 1:
         return "steps"
     if own and all(label == BATCH or label in [dim.name for dim in expr.carried] for label in lead):
         sizes = [scope.whole(dim.size) for dim in expr.carried]
         return f"steps.repeated({' * '.join(size.at(PRODUCT) for size in sizes)})"
-    operand = next(each for each in expr.operands if caller_axis in each.type.axis_names)
     count = " * ".join(scope.size_of(label, operand.type) for label in lead)
     length = scope.size_of(caller_axis, operand.type)
     return f"{scope.help('Steps')}({count}, {length}, {scope.like}.device)"

@@ -28,7 +28,7 @@ def conv(printer: Printer, expr: Apply) -> Text:
     channels = [dim.name for dim in (*per, *contract)]
     x = printer.with_labels(text, operand.type, [*axes, *channels])
     if not expr.attribute("causal") and printer.scope.axis is not None and printer.scope.axis in axes:
-        x = uncounted(printer, x, printer.scope.axis, "0")
+        x = uncounted(printer, x, operand.type, printer.scope.axis, "0")
     lead = [label for label in x.labels if label not in (*axes, *channels)]
     if BATCH not in lead and printer.scope.batch:
         x = printer.spread(x, operand.type, (BATCH, *x.labels))
@@ -137,7 +137,8 @@ def _dense(printer: Printer, expr: Apply, x: Text) -> str:
 def _along_sequence(printer: Printer, expr: Apply, x: Text, lead: int) -> str:
     """Along the sequence of the layer: no window crosses into another document."""
     stride = size_list(expr.attribute("stride"))[0]
-    if stride != sizes.number(1) or not printer.scope.steps or lead > 1:
+    alone = not printer.scope.steps or not printer.scope.whole_sequence(expr.operands[0].type)
+    if stride != sizes.number(1) or alone or lead > 1:
         return _dense(printer, expr, x)
     pads = ", ".join(("0", "0") if _kept(printer, expr) else _padding(printer, expr)[0])
     weights = _weights(printer, expr)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from recdsl.backends.torch.layout import permuted, place
+from recdsl.backends.torch.layout import permuted
 
 from recdsl.emit.precedence import ATOM, Text
 from recdsl.ir.expr import Apply, Expr, Read
 
 if TYPE_CHECKING:
     from recdsl.backends.torch.expressions import Printer
+
+    AlongDims = Callable[[Printer, Apply, Text, Sequence[str]], Text]
 
 
 def read(printer: Printer, expr: Read) -> Text:
@@ -74,17 +76,14 @@ def _receiver_label(printer: Printer) -> str:
     return "edge" if scope.on_edges else scope.module.axes[0]
 
 
-def reduce(printer: Printer, expr: Apply, over: Sequence[str]) -> Text:
-    """`sum[pred](…)` and its kin: [edges, …] → [receivers, …]."""
+def reduce(printer: Printer, expr: Apply, over: Sequence[str], along_dims: AlongDims) -> Text:
+    """`sum[pred](…)` and its kin: [edges, …] → [receivers, …]; along further dims first, which `along_dims` prints."""
     scope = printer.scope
     assert scope.graph is not None
     x = _inside(printer, expr)
     rest = [name for name in over if name != "pred"]
     if rest:
-        dims = [place(x, name) for name in rest]
-        inner = {"max": "amax", "min": "amin"}.get(expr.operator, expr.operator)
-        labels = tuple(label for label in x.labels if label not in rest)
-        x = Text(f"{x.at(ATOM)}.{inner}({tuple(dims) if len(dims) > 1 else dims[0]})", labels, x.kind)
+        x = along_dims(printer, expr, x, rest)
     helper = scope.help(f"{expr.operator}_by")
     code = f"{helper}({x.code}, {scope.graph.back}, {scope.graph.count})"
     return Text(code, (_receiver_label(printer), *x.labels[1:]), expr.type.kind)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from recdsl.backends.torch.layout import aligned
 from recdsl.backends.torch.operators import NUMBER_FORMS, TENSOR_FORMS, Form, Function, Infix, Method, Prefix
-from recdsl.backends.torch.precision import widened
+from recdsl.backends.torch.precision import widen, widened
 
 from recdsl.emit.precedence import ATOM, PRODUCT, Text
 from recdsl.ir.expr import Apply
@@ -99,15 +99,35 @@ def _quantise(printer: Printer, texts: Sequence[Text]) -> Text:
     return Text(f"{printer.scope.help('quantise')}({x.code}, {texts[1].code})")
 
 
+def _complex(printer: Printer, texts: Sequence[Text]) -> Text:
+    """Of parts in float32 at least, because there are no complex numbers of half precision to compute with."""
+    real, imaginary = (printer.tensor(each, "real") for each in texts)
+    if not printer.scope.in_init:
+        real, imaginary = widen(printer, real), widen(printer, imaginary)
+    return Text(f"torch.complex({real.code}, {imaginary.code})")
+
+
+def _absolute(printer: Printer, texts: Sequence[Text]) -> Text:
+    return _part(printer, "torch.abs", texts[0])
+
+
+def _real(printer: Printer, texts: Sequence[Text]) -> Text:
+    return _part(printer, "torch.real", texts[0])
+
+
 def _angle(printer: Printer, texts: Sequence[Text]) -> Text:
-    return Text(f"torch.angle({printer.tensor(texts[0], 'real').code})")
+    return _part(printer, "torch.angle", printer.tensor(texts[0], "real"))
 
 
 def _imaginary(printer: Printer, texts: Sequence[Text]) -> Text:
     x = texts[0]
-    if x.kind == "complex":
-        return Text(f"torch.imag({x.code})")
-    return Text(f"torch.zeros_like({x.code})")
+    return _part(printer, "torch.imag", x) if x.kind == "complex" else Text(f"torch.zeros_like({x.code})")
+
+
+def _part(printer: Printer, name: str, x: Text) -> Text:
+    """A real number of a complex one, in the module's dtype."""
+    narrow = f".to({printer.scope.dtype})" if x.kind == "complex" and not printer.scope.in_init else ""
+    return Text(f"{name}({x.code}){narrow}")
 
 
 def _hardsigmoid(printer: Printer, texts: Sequence[Text]) -> Text:
@@ -121,6 +141,9 @@ _SPECIAL = {
     "clamp": _clamp,
     "logaddexp": _logaddexp,
     "quantise": _quantise,
+    "complex": _complex,
+    "abs": _absolute,
+    "real": _real,
     "imag": _imaginary,
     "angle": _angle,
     "hardsigmoid": _hardsigmoid,

@@ -85,7 +85,9 @@ class Printer:
         if text.kind == kind or text.number:
             return text
         if kind == "complex":
-            return Text(f"torch.complex({text.code}, torch.zeros_like({text.code}))", text.labels, kind) if text.kind == "real" else self.cast(self.cast(text, "real"), kind)  # fmt: skip
+            real = self.cast(text, "real")
+            code = real.code if self.scope.in_init else f"{self.scope.help('wide')}({real.code})"
+            return Text(f"torch.complex({code}, torch.zeros_like({code}))", text.labels, kind)
         return Text(f"{text.at(ATOM)}.to({DTYPES.get(kind, self.scope.dtype)})", text.labels, kind)
 
     def operands(self, expr: Apply | Call) -> list[Text]:

@@ -24,8 +24,7 @@ from recdsl.emit.precedence import BATCH, WAVE, Text
 from recdsl.ir.expr import Read, walk
 from recdsl.ir.graph import results_of
 from recdsl.ir.module import Depth, Equation
-from recdsl.ir.sizes import axis_length
-from recdsl.ir.types import Axis
+from recdsl.ir.types import ValueType
 from recdsl.lower.plan import Recurrence
 from recdsl.rewrite.order import item_reads
 
@@ -37,11 +36,17 @@ def statement(scope: Scope, stage: Recurrence) -> None:
 
 def waves(scope: Scope, stage: Recurrence, offsets: Sequence[tuple[int, ...]]) -> str:
     """What knows the waves of a recurrence that reads at these offsets."""
-    shape = tuple_code([scope.lengths[axis] for axis in scope.module.axes])
+    type = _some_state(scope, stage)
+    shape = tuple_code([scope.size_of(axis, type) for axis in scope.module.axes])
     device = f"{scope.like}.device"
     if len(scope.module.axes) == 2 and 1 in map(abs, stage.vector):
         return f"{scope.help('SlantedWaves')}({shape}, {stage.vector}, {device})"
     return f"{scope.help('Waves')}({shape}, {stage.vector}, {tuple(offsets)}, {device})"
+
+
+def _some_state(scope: Scope, stage: Recurrence) -> ValueType:
+    """The type of a value of the recurrence; all of them have the same points."""
+    return scope.module.type_of(results_of(stage.items[0])[0])
 
 
 @dataclass(slots=True)
@@ -113,7 +118,7 @@ class Waves:
             if not any(axis in text.labels for axis in self.axes):
                 continue
             rest = tuple(label for label in text.labels if label not in (BATCH, *self.axes))
-            everywhere = replace(read.type, axes=tuple(Axis(axis, axis_length(axis)) for axis in self.axes))
+            everywhere = replace(read.type, axes=_some_state(self.scope, self.stage).axes)
             whole = Printer(self.scope).spread(text, everywhere, (BATCH, *self.axes, *rest))
             name = safe_local(f"{base_name(read.value)}_wave")
             found[name] = f"waves.split({whole.code})"

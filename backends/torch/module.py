@@ -187,8 +187,9 @@ class Writer:
             scope.batch = f"*{name}.shape[:-{count}]" if count else f"*{name}.shape"
         elif module.domain != "graph":
             scope.batch = f"{name}.shape[0]"
-        for place, axis in enumerate(module.axes if module.domain != "graph" else ()):
-            scope.lengths[axis] = f"{name}.shape[{place + 1}]"
+        for given in varying if module.domain != "graph" else ():
+            for place, axis in enumerate(given.type.axes):
+                scope.measure(axis, f"{scope.values[given.name].code}.shape[{place + 1}]")
         if module.domain == "graph":
             scope.lengths[module.axes[0]] = "graph.nodes"
             scope.lengths["edge"] = "graph.edges"

@@ -72,11 +72,10 @@ TENSOR_FORMS: dict[str, Form] = {
     "maximum": Function("torch.maximum", tensors=True),
     "minimum": Function("torch.minimum", tensors=True),
     "atan2": Function("torch.atan2", tensors=True),
-    "complex": Function("torch.complex", tensors=True),
     "stop": Method("detach"),
     **_functions("torch", "abs", "sign", "floor", "ceil", "round", "exp", "expm1", "log", "log1p", "sqrt", "rsqrt", "reciprocal"),
     **_functions("torch", "sin", "cos", "tan", "sinh", "cosh", "atan", "tanh", "sigmoid", "relu", "erf"),
-    **_functions("torch", "real", "imag", "conj", "angle"),
+    **_functions("torch", "conj"),
     **_functions("F", "logsigmoid", "silu", "gelu", "softplus", "elu", "mish", "hardtanh"),
 }  # fmt: skip
 

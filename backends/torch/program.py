@@ -19,7 +19,7 @@ from recdsl.lower.plan import ProgramPlan, Recurrence
 
 # Helpers in the order in which they stand in the file.
 HELPERS = (
-    "whole", "wide", "inverse", "constant", "scaled", "Weights", "expect", "expect_tokens", "bound", "quantise", "logaddexp", "largest", "normalise",
+    "whole", "wide", "inverse", "constant", "scaled", "Weights", "expect", "expect_tokens", "bound", "quantise", "logaddexp", "logsumexp", "largest", "normalise",
     "Steps",
     "two_level", "diagonal", "interleaved", "folded", "flipped", "logarithm", "contained", "rank_one_chunks", "rank_one", "rank_one_gated",
     "delta_chunks", "delta", "delta_gated", "block", "powers", "fourier",

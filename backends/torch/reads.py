@@ -37,7 +37,7 @@ def _shifted(printer: Printer, expr: Read) -> Text:
     scope = printer.scope
     whole = printer.full(printer.text(replace(expr, offsets=())), expr.type)
     start = outside(printer, expr)
-    if scope.axis is not None:
+    if scope.axis is not None and scope.whole_sequence(expr.type):
         offset = dict(expr.offsets)[scope.axis]
         track = scope.tracks.get(expr.value, whole.code)
         code = f"steps.shift({track}, {offset}{_start(start)})"
@@ -83,8 +83,12 @@ def outside_text(printer: Printer, expr: Read) -> Text | None:
 def _behind(printer: Printer, expr: Read) -> Printer:
     """A printer that stands at the positions of a read outside."""
     offsets, scope = dict(expr.offsets), printer.scope
-    known = {} if scope.axis is not None else {axis: _all_along(printer, expr, axis) for axis in offsets}
-    around = {name: _moved(text, offsets.get(name, 0)) for name, text in {**known, **scope.positions}.items()}
+    positions = scope.positions
+    if not scope.whole_sequence(expr.type):
+        here = {name: text for name, text in positions.items() if name not in text.labels}
+        along = expr.type.axis_names if offsets else ()
+        positions = {axis: _all_along(printer, expr, axis) for axis in along} | here
+    around = {name: _moved(text, offsets.get(name, 0)) for name, text in positions.items()}
     return replace_positions(printer, around)
 
 

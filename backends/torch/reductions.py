@@ -13,6 +13,7 @@ from recdsl.backends.torch.precision import widened
 from recdsl.emit.precedence import ATOM, BATCH, PRODUCT, Text
 from recdsl.ir.expr import Apply, Expr, Read
 from recdsl.ir.operators.unite import names
+from recdsl.ir.types import ValueType
 
 if TYPE_CHECKING:
     from recdsl.backends.torch.expressions import Printer
@@ -34,11 +35,11 @@ def reduction(printer: Printer, expr: Apply) -> Text:
         x = printer.tensor(printer.text(operand), operand.type.kind)
         return Text(f"{x.at(ATOM)}.{expr.operator}()", (), "bool")
     if "pred" in over:
-        return edges.reduce(printer, expr, over)
+        return edges.reduce(printer, expr, over, _reduce)
     if expr.operator == "sum" and (text := sum_of_products(printer, operand, over)) is not None:
         return text
     x = prepared(printer, expr, printer.text(operand), over)
-    if expr.operator == "mean" and _uncounted(printer, over):
+    if expr.operator == "mean" and _uncounted(printer, operand.type, over):
         return _mean(printer, x, over[0])
     return _reduce(printer, expr, x, over)
 
@@ -48,19 +49,21 @@ def prepared(printer: Printer, expr: Apply, text: Text, over: Sequence[str]) -> 
     x = printer.with_labels(text, expr.operands[0].type, over)
     x = brought(printer, expr, [x])[0] if expr.operator != "topk" else x
     for name in over:
-        x = uncounted(printer, x, name, _FILL[expr.operator], "cut" if expr.operator in _STAY else "some")
+        x = uncounted(
+            printer, x, expr.operands[0].type, name, _FILL[expr.operator], "cut" if expr.operator in _STAY else "some"
+        )
     return x
 
 
-def _uncounted(printer: Printer, over: Sequence[str]) -> bool:
+def _uncounted(printer: Printer, type: ValueType, over: Sequence[str]) -> bool:
     scope = printer.scope
-    return scope.axis is not None and (scope.axis in over or any(name in scope.renamed for name in over))
+    return scope.whole_sequence(type) and (scope.axis in over or any(name in scope.renamed for name in over))
 
 
-def uncounted(printer: Printer, x: Text, name: str, fill: str, method: str = "cut") -> Text:
+def uncounted(printer: Printer, x: Text, type: ValueType, name: str, fill: str, method: str = "cut") -> Text:
     """The tensor with `fill` at the points along an axis that belong to another document, or to none."""
     scope = printer.scope
-    if scope.axis is None or not scope.steps:
+    if not scope.steps or not scope.whole_sequence(type):
         return x
     if fill == "lowest":
         fill = f"torch.finfo({scope.dtype}).min"
@@ -113,6 +116,8 @@ def _reduce(printer: Printer, expr: Apply, x: Text, over: Sequence[str]) -> Text
             code = f"{x.at(ATOM)}.a{expr.operator}({dims})"
         case "norm":
             code = f"torch.linalg.vector_norm({x.code}, dim={dims})"
+        case "logsumexp":
+            code = f"{printer.scope.help('logsumexp')}({x.code}, {dims})"
         case "prod" | "all" | "any":
             code = x.at(ATOM) + "".join(f".{expr.operator}({dim})" for dim in where)
         case operator:
@@ -146,7 +151,7 @@ def sum_of_products(printer: Printer, expr: Expr, over: Sequence[str]) -> Text |
         return None
     if any(name not in order for name in over):
         return None
-    tensors = _only_counted(printer, tensors, over, any(_is_cleared(printer, each, over) for each in parts))
+    tensors = _only_counted(printer, tensors, expr.type, over, any(_is_cleared(printer, each, over) for each in parts))
     if not tensors:
         return None
     tensors = widened(printer, tensors)
@@ -165,17 +170,19 @@ def _is_cleared(printer: Printer, expr: Expr, over: Sequence[str]) -> bool:
     return isinstance(expr, Apply) and expr.operator == "softmax" and expr.attribute("over") == tuple(over)
 
 
-def _only_counted(printer: Printer, tensors: list[Text], over: Sequence[str], cleared: bool) -> list[Text]:
+def _only_counted(
+    printer: Printer, tensors: list[Text], type: ValueType, over: Sequence[str], cleared: bool
+) -> list[Text]:
     """The factors with 0 where points do not count: in one factor that has both points; nothing where none has."""
     scope = printer.scope
     for name in over:
-        if cleared or not _uncounted(printer, (name,)):
+        if cleared or not _uncounted(printer, type, (name,)):
             continue
         needed = {name} if name == scope.axis or scope.axis in scope.point else {name, scope.axis}
         found = [index for index, text in enumerate(tensors) if needed <= set(text.labels)]
         if not found:
             return []
-        tensors[found[0]] = uncounted(printer, tensors[found[0]], name, "0")
+        tensors[found[0]] = uncounted(printer, tensors[found[0]], type, name, "0")
     return tensors
 
 

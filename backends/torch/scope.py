@@ -9,8 +9,8 @@ from recdsl.emit.precedence import BATCH, WAVE, Text
 from recdsl.emit.sizes import number_code, whole_code
 from recdsl.ir.expr import Apply, Call, Read
 from recdsl.ir.module import Module
-from recdsl.ir.sizes import Size
-from recdsl.ir.types import ValueType
+from recdsl.ir.sizes import Size, axes_in, axis_length
+from recdsl.ir.types import Axis, ValueType
 from recdsl.lower.plan import ModulePlan, ProgramPlan
 
 
@@ -178,10 +178,31 @@ class Scope:
         return f"self.{self.owner.attributes[name]}"
 
     def number(self, size: Size) -> Text:
-        return number_code(size, self.leaf)
+        return number_code(self._measured(size), self.leaf)
 
     def whole(self, size: Size) -> Text:
-        return whole_code(size, self.leaf)
+        return whole_code(self._measured(size), self.leaf)
+
+    def _measured(self, size: Size) -> Size:
+        """The size with lengths that a tensor has here, such as `floor(|t|/2)`, in place of what they are computed from."""
+        if not any(axes_in(size)):
+            return size
+        if str(size) in self.lengths:
+            return axis_length(str(size))
+        parts = (self._measured(each) if isinstance(each, Size) else each for each in size.operands)
+        return size if size.operator == "axis" else Size(size.operator, tuple(parts))
+
+    def measure(self, axis: Axis, code: str) -> None:
+        """Note that `code` is how many points there are along an axis, or along what pooling made of it."""
+        own = axis.length == axis_length(axis.name)
+        self.lengths.setdefault(axis.name if own else str(axis.length), code)
+
+    def whole_sequence(self, type: ValueType) -> bool:
+        """Whether a value of a sequence layer has the points that `steps` knows. Those that pooling makes have no documents."""
+        if self.axis is None:
+            return False
+        along = (self.axis, *self.renamed)
+        return all(each.length == axis_length(self.axis) for each in type.axes if each.name in along)
 
     def size_of(self, label: str, type: ValueType) -> str:
         """The code for the size of a dimension of a value of this type."""

@@ -64,7 +64,7 @@ class Segments:
         scope.lines.extend(render("torch", "segments.py.j2", context).splitlines())
         layers = tuple_code(["self", *borrowed_names(scope.module)])
         tensors = [tuple_code(list(each)) for each in (before.values(), shared, parts)]
-        self._take([layers, name, scope.lengths[loop.axis], *tensors], list(results), list(behind))
+        self._take([layers, name, loop.length, *tensors], list(results), list(behind))
 
     @property
     def scope(self) -> Scope:

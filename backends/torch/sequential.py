@@ -93,6 +93,20 @@ class Loop:
         return self.scope.module.axes[index]
 
     @property
+    def point(self) -> ValueType:
+        """The type of a value of the recurrence; all of them have the same points."""
+        return self.type_of(results_of(self.stage.items[0])[0])
+
+    @property
+    def length(self) -> str:
+        """How many points the loop runs over."""
+        return self.scope.size_of(self.axis, self.point)
+
+    @property
+    def whole_sequence(self) -> bool:
+        return self.scope.whole_sequence(self.point)
+
+    @property
     def wide(self) -> frozenset[str]:
         return wide_states(self.stage, self.scope.module)
 
@@ -147,7 +161,7 @@ class Loop:
 
     def _start(self, value: str, step: int) -> str:
         """The value `step` points outside, whole."""
-        length = self.scope.lengths[self.axis]
+        length = self.length
         if not self.backwards:
             return first_value(self.scope, value, self.axis, f"-{step}")
         if step == 1:
@@ -205,7 +219,7 @@ class Loop:
 
     def _counter(self) -> Text:
         """The position inside the loop: along a sequence it is that in the document."""
-        if self.scope.axis is None:
+        if not self.whole_sequence:
             return Text(self.counter, (), "int", number=True)
         return Text(f"steps.index[:, {self.counter}]", (BATCH,), "int")
 
@@ -250,7 +264,7 @@ class Loop:
         word = "before" if offset < 0 else "after"
         wish = f"{base_name(expr.value)}_{word}{'' if abs(offset) == 1 else f'_{abs(offset)}'}"
         name = self.scope.names.new(safe_local(wish))
-        if self.scope.steps:
+        if self.scope.steps and self.whole_sequence:
             start = outside(Printer(inner), expr)
             extra = "" if start is None else f", {start}"
             inner.line(f"{name} = steps.at({self.axis}, {offset}, {entry}{extra})")
@@ -298,7 +312,7 @@ class Loop:
     def _head(self, zipped: list[Given], counted: bool) -> str:
         """`t, (x_t, y_t) in enumerate(zip(…))`, from the end when the recurrence looks ahead."""
         names = ", ".join(each.name for each in zipped)
-        length = self.scope.lengths[self.axis]
+        length = self.length
         if not zipped:
             count = f"range({length})"
             return f"{self.counter if counted else '_'} in {f'reversed({count})' if self.backwards else count}"

@@ -41,7 +41,7 @@ def pick(printer: Printer, expr: Apply) -> Text:
     index = printer.text(expr.operands[1])
     x = _operand(printer, expr, (name,))
     labels = tuple(label for label in x.labels if label != name)
-    if name == printer.scope.axis and printer.scope.steps:
+    if name == printer.scope.axis and printer.scope.steps and printer.scope.whole_sequence(expr.operands[0].type):
         order = (BATCH, name, *(label for label in labels if label != BATCH))
         return Text(f"steps.pick({permuted(x, order).code}, {index.code})", (order[0], *order[2:]), x.kind)
     if name in expr.operands[0].type.axis_names:

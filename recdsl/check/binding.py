@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from recdsl.check.reading import vocabulary_of
 from recdsl.diagnostics import Span
 from recdsl.ir import sizes
-from recdsl.ir.expr import Bound, Expr
+from recdsl.ir.expr import Bound, Expr, Number
 from recdsl.ir.module import Input, Module
 from recdsl.ir.sizes import Size
 from recdsl.ir.types import Axis, Dim, ValueType, join_kinds
@@ -119,7 +119,10 @@ def _match(
     expected = " ".join(dim.name for dim in inner) or "none"
     found = " ".join(dim.name for dim in chosen) or "none"
     help = f"{given.name} of {module.name} has the dims {expected}; say which are meant: {module.name}[…](…)"
-    if each_of and not chosen:
+    if isinstance(operand, Number):
+        made = f"{module.name}({inner[0].name} = {operand.size})"
+        help = f"arguments by position are its inputs first; to make an instance, name the parameter: {made}"
+    elif each_of and not chosen:
         help = f"{module.name} is applied for each index of {' '.join(each_of)}; give it a value with a dim more"
     build.error("R302", f"the dims {found} do not fit {given.name}", place, help=help)
     return None

@@ -28,7 +28,7 @@ from recdsl.ir.build import apply
 from recdsl.ir.expr import Expr, Read, Weight, reads
 from recdsl.ir.module import Equation, Input, WeightSpec
 from recdsl.ir.sizes import Size
-from recdsl.ir.types import Dim, ValueType
+from recdsl.ir.types import Axis, Dim, ValueType
 from recdsl.parse import tree
 
 if TYPE_CHECKING:
@@ -59,6 +59,7 @@ class Block:
         self.report = Diagnostics()
         self.strict = False
         self.guessed = False  # whether a type was needed before it was known
+        self.guesses: dict[str, list[tuple[Axis, ...]]] = {}  # axes tried for values with declared dims, by id
         self.seen: dict[str, ValueType] = {}
         self.in_start = False
         self.point_axis = setting.axes[0] if setting.axes else ""

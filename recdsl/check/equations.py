@@ -86,6 +86,7 @@ def _build(
         return
     if dims is not None and id_ not in block.types:
         block.types[id_] = _guess(block, kind or "real", dims)
+        block.guesses[id_] = [block.types[id_].axes]
     expected = dims if dims is not None else _expected(block, id_, name.name)
     errors = len(block.report.errors)
     label = block.parameter_label(name.name)
@@ -94,6 +95,8 @@ def _build(
     block.building = ""
     if accumulate:
         value = _accumulated(block, name, value, span)
+    if value is None or len(block.report.errors) > errors:
+        _guess_again(block, id_)
     if value is None:
         if block.strict and len(block.report.errors) == errors and not block.failed and not block.failed_call:
             help = f"give its equation dims: {name.name} : H = …"
@@ -141,6 +144,21 @@ def _guess(block: Block, kind: str, dims: tuple[Dim, ...]) -> ValueType:
     return ValueType(kind, (EDGE,) if block.point_axis == "edge" else axes, dims)
 
 
+def _guess_again(block: Block, id_: str) -> None:
+    """A recurrence that does not have the points of the layer may have those that pooling made of another value. Where no guess
+    is right the first one stays."""
+    if id_ not in block.guesses:
+        return
+    tried = block.guesses[id_]
+    found = [each.axes for each in block.types.values() if [axis.name for axis in each.axes] == list(block.axes)]
+    others = [axes for axes in found if axes not in tried]
+    if others:
+        tried.append(others[0])
+    axes = others[0] if others else tried[0]
+    block.guessed |= axes != block.types[id_].axes
+    block.types[id_] = replace(block.types[id_], axes=axes)
+
+
 def _expected(block: Block, id_: str, name: str) -> Expected:
     """Without declared dims: those of the value that is rebound, else those found by the pass before."""
     previous = block.types.get(block.made.versions.get(name, ""))
@@ -184,7 +202,7 @@ def _result_type(
         block.report.error("R302", f"the value is {found}, not {kind}", Label(span), help=help)
         return None
     if "pred" in type_.axis_names:
-        help = "sum over them: sum[pred](…)"
+        help = "no name holds one: sum over them in this expression, sum[pred](…)"
         block.report.error("R302", "this has a value per incoming edge", Label(span), help=help)
         return None
     if block.domain == "graph" and block.point_axis == "edge" and block.axes[0] in type_.axis_names:

@@ -237,6 +237,8 @@ class Expressions:
             help = f"give it a layer where this one is called: {function.name} = attention"
             message = f"{function.name} is no layer here and cannot be called"
             return self.error("R305", message, function.span, help=help)
+        if function.name in self.block.failed:
+            return None
         help = "a product is written with *"
         if len(arguments.positional) == 1 and (point := arguments.positional[0].span.text)[:1].islower():
             help = f"a point of it stands in square brackets: {function.name}[{point}]"

@@ -165,7 +165,7 @@ ELSEWHERE = {"True": "yes", "true": "yes", "False": "no", "false": "no", "None":
 _REMEDIES = {
     "name": "give it a value, NAME = …, or take it in: in NAME : D",
     "layer or function": 'if it stands in another file, bring it in: use "NAME.rdl"',
-    "dim or axis": "write index[D] along a dim, index[t] along an axis",
+    "dim or axis": "NAME is neither an axis of the layer nor a dim among its parameters",
     "repeat": "a path chooses among the copies of a repeat; a loop has a single one",
     "earlier parameter": "a default may read the parameters before it",
 }

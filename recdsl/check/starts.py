@@ -1,4 +1,7 @@
-"""The start of a recurrence that folds with an operation for which 0 is not neutral (R410, a warning)."""
+"""The start of a recurrence that folds with an operation for which 0 is not neutral (R410, a warning).
+
+Along edges nothing starts: a fold over those that come in has a neutral element of its own where there are none.
+"""
 
 from __future__ import annotations
 
@@ -39,4 +42,4 @@ def _fold_over(expr: Expr, equation: Equation) -> Apply | None:
 
 
 def _is_earlier(read: Read, equation: Equation) -> bool:
-    return read.value == equation.id and bool(read.offsets or read.via)
+    return read.value == equation.id and bool(read.offsets)

@@ -19,6 +19,7 @@ from recdsl.ir.build import apply, const, number, simplified
 from recdsl.ir.expr import Apply, Call, Const, Expr, Read, Weight, operands, walk
 from recdsl.ir.module import Equation
 from recdsl.ir.operators import interval as iv
+from recdsl.ir.operators.shared import renamed
 from recdsl.ir.operators.unite import names as names_of
 from recdsl.ir.types import Dim, ValueType
 
@@ -211,7 +212,7 @@ class Walk:
             transposed=expr.attribute("transposed"),
         )
         for dim, column in zip(contract, columns, strict=True):
-            x = _replaced(expr, x, dim, column.name)
+            x = _replaced(x, dim.name, column)
         product = summed(expr, scaled(matrix, x), tuple(column.name for column in columns))
         if not bias:
             return product
@@ -322,30 +323,49 @@ def _renamed(expr: Apply, value: Affine) -> Affine:
     old, new = str(expr.attribute("old")), str(expr.attribute("new"))
     if old not in expr.operands[0].type.dim_names:
         raise NotAffine(expr, f"it reads the points of {old} under another name")
-    size = expr.operands[0].type.dim(old)
-    return _replaced(expr, value, size, new)
+    return _replaced(value, old, expr.type.dim(new))
 
 
-def _replaced(expr: Apply, value: Affine, old: Dim, new: str) -> Affine:
-    """The value with one of its dims under another name."""
+def _replaced(value: Affine, old: str, new: Dim) -> Affine:
+    """The value with one of its dims under another name, which may call its size otherwise too."""
     terms = []
-    for term in value.terms:
-        outer = tuple(_moved(each, old.name, new) for each in term.outer)
-        if old.name in term.live:
-            names = tuple((dim, new if name == old.name else name) for dim, name in term.names)
-            inner = tuple(_moved(each, old.name, new) for each in term.inner)
-            if new in term.summed:
-                raise NotAffine(expr, f"{new} has been summed over before")
+    for term in (_summed_apart(each, new.name) for each in value.terms):
+        outer = tuple(_moved(each, old, new) for each in term.outer)
+        if old in term.live:
+            names = tuple((dim, new.name if name == old else name) for dim, name in term.names)
+            inner = tuple(_moved(each, old, new) for each in term.inner)
             terms.append(replace(term, outer=outer, inner=inner, names=names))
         else:
-            dense = old.name not in term.summed
-            inner = tuple(_moved(each, old.name, new) if dense else each for each in term.inner)
+            dense = old not in term.summed
+            inner = tuple(_moved(each, old, new) if dense else each for each in term.inner)
             terms.append(replace(term, outer=outer, inner=inner))
-    return Affine(tuple(terms), tuple(tuple(_moved(each, old.name, new) for each in product) for product in value.free))
+    return Affine(tuple(terms), tuple(tuple(_moved(each, old, new) for each in product) for product in value.free))
 
 
-def _moved(factor: Expr, old: str, new: str) -> Expr:
-    return apply("rename", factor, old=old, new=new) if old in factor.type.dim_names else factor
+def _summed_apart(term: Term, name: str) -> Term:
+    """The term with another name for a dim that it sums over, where that would be `name`: a sum's own dims show nowhere else.
+
+    sum[D](w * h)[E->D]  →  sum[D'](w[D->D'] * h[D->D'])[E->D]
+    """
+    if name not in term.summed:
+        return term
+    apart = f"{name}'"
+    while any(apart in each.type.dim_names for each in term.inner) or apart in dict(term.names).values():
+        apart += "'"
+    return replace(
+        term,
+        inner=tuple(_kept_apart(each, name, apart) for each in term.inner),
+        summed=tuple(apart if each == name else each for each in term.summed),
+        names=tuple((dim, apart if each == name else each) for dim, each in term.names),
+    )
+
+
+def _kept_apart(factor: Expr, old: str, new: str) -> Expr:
+    return _moved(factor, old, replace(factor.type.dim(old), name=new)) if old in factor.type.dim_names else factor
+
+
+def _moved(factor: Expr, old: str, new: Dim) -> Expr:
+    return renamed(simplified, factor, old, new) if old in factor.type.dim_names else factor
 
 
 def product_of(factors: tuple[Expr, ...]) -> Expr:

@@ -2,7 +2,7 @@
 
 elementwise   sums of |coefficients| into each state are at most 1, or those out of each: norms of rows, and of columns; or each
               coefficient is, where one path at most leads from a state to another (see `paths`)
-graph         the coefficients of incoming edges are shares of a sum over them
+graph         the coefficients of incoming edges are shares of sums over them, with factors that add up to 1 at most
 rank one      (I - b k k^T) a, with k at most 1 long and b in [0, 2], is a reflection that shrinks
 """
 
@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from recdsl.check.causality import source_name
+from recdsl.classify.affine import product_of
 from recdsl.classify.bounds import Bounds
 from recdsl.classify.group import Group
 from recdsl.classify.magnitude import Magnitudes
@@ -19,7 +20,7 @@ from recdsl.classify.paths import one_path, steps_of
 from recdsl.classify.polynomial import Monomial
 from recdsl.classify.share import shared_along
 from recdsl.classify.spelling import spelled
-from recdsl.classify.system import Link, LowRank, System
+from recdsl.classify.system import Dense, Link, LowRank, System
 from recdsl.classify.unit import is_unit
 from recdsl.diagnostics import Span
 from recdsl.ir.build import const, simplified
@@ -69,19 +70,45 @@ class _Transition:
         )
 
     def dense(self) -> Found:
+        """What would have to hold: norms are not known. Those of all that a state gets bound it by the largest before it."""
         term = self.system.dense[0]
-        text = f"unknown: it is stable where the map {self._spelled(term.matrix)} of {self._spelled(term.read)} has no norm above 1"
-        return text, term.matrix.span or term.read.span
+        span = term.matrix.span or term.read.span
+        into = {each: list(self.system.terms_of(each)) for each in self.system.states}
+        if sum(map(len, into.values())) == 1 and not term.read.via:
+            map_, read = self._spelled(term.matrix), self._spelled(term.read)
+            return f"unknown: it is stable where the map {map_} of {read} has no norm above 1", span
+        sums = [
+            f"into {source_name(state, self.group.module)} {', '.join(map(self._map, terms))}"
+            for state, terms in into.items()
+            if terms
+        ]
+        over = " over the edges that come in" if any(each.via for each in self.system.reads) else ""
+        text = f"the maps into each state have norms that add up to 1 at most{over}: {'; '.join(sums)}"
+        return f"unknown: it is stable where {text}", span
 
     def edges(self) -> Found:
-        for link in self.system.links:
-            if link.read.via and not self._is_shared(link.coefficient):
-                text, found = self._spelled(link.coefficient), self.group.bounds.of(link.coefficient)
-                reason = f"the sum of {text} over the edges that come in can exceed 1: each lies in {found}"
+        """Rows, where a sum over edges brings no more than the factors that are left beside a share."""
+        for own in _by(self.system.links, lambda each: each.state):
+            brought = [self._brought(each) for each in own]
+            known = [factor for each in brought if each is not None for factor in each]
+            total = self._together(known)
+            if None in brought or not total.within(AT_MOST_ONE):
+                text, span = self._too_much(own, brought, total)
                 if all(self._is_small(each.coefficient) for each in self.system.links):
-                    reason += "; it is stable where one path at most leads from a state to a later one"
-                return reason, link.coefficient.span or link.read.span
+                    text += "; it is stable where one path at most leads from a state to a later one"
+                return text, span
         return "proved: the coefficients of the edges that come in add up to 1 at most", None
+
+    def _too_much(self, own: list[Link], brought: list[list[Expr] | None], total: Interval) -> Found:
+        """The edges that come in with what is no share of them, or shares that are too many."""
+        one = own[brought.index(None)] if None in brought else own[0]
+        place = one.coefficient.span or one.read.span
+        if all(each.read.via != "pred" for each in own):
+            return self._exceeds(own)
+        if None in brought or len(own) == 1:
+            text, found = self._spelled(one.coefficient), self.group.bounds.of(one.coefficient)
+            return f"the sum of {text} over the edges that come in can exceed 1: each lies in {found}", place
+        return f"{self._added(own)} can exceed 1 with sums over the edges that come in: up to {total.high:g}", place
 
     def low_rank(self) -> Found:
         term, links = self.system.low_rank[0], self.system.links
@@ -91,7 +118,7 @@ class _Transition:
         shown = f"({outer}) * sum[{over}]({self._spelled(term.inner)} * {self._spelled(term.read)})"
         unknown = f"unknown: {name} also gets {shown}", term.read.span
         alone = len(self.system.states) == len(self.system.low_rank) == len(links) == 1
-        if not alone or links[0].read != term.read:
+        if not alone or links[0].read != term.read or term.read.via:
             return unknown
         decay = links[0].coefficient
         if not self._sum([links[0]]).within(AT_MOST_ONE):
@@ -149,8 +176,26 @@ class _Transition:
             for atoms, _ in self.group.polynomials.monomials(each.coefficient):
                 yield from atoms
 
-    def _is_shared(self, coefficient: Expr) -> bool:
-        return any(self._is_share(one) and all(map(self._is_small, rest)) for one, rest in _splits(coefficient))
+    def _brought(self, link: Link) -> list[Expr] | None:
+        """Factors whose absolute values bound what a link brings over all its edges together; none where it has no shares."""
+        if link.read.via != "pred":
+            return [link.coefficient]
+        found = []
+        for summand in _summands(link.coefficient):
+            beside = next((rest for one, rest in _splits(summand) if self._is_share(one)), None)
+            if beside is None:
+                return None
+            found.append(product_of(tuple(beside)))
+        return found
+
+    def _together(self, factors: list[Expr]) -> Interval:
+        """The sum of absolute values. Those that differ from edge to edge meet different shares, so that each counts whole."""
+        sizes = Magnitudes(self.group.bounds)
+        total = sizes.sum(each for each in factors if "pred" not in each.type.axis_names)
+        for each in factors:
+            if "pred" in each.type.axis_names:
+                total = iv.add(total, sizes.of(each))
+        return total
 
     def _is_share(self, expr: Expr) -> bool:
         """Whether |expr| adds up to 1 at most over the edges that come in."""
@@ -208,6 +253,16 @@ class _Transition:
         beyond = "exceed 1" if found.high > 1 else "fall below -1"
         return f"{self._spelled(expr)} can {beyond}: it lies in {found}", span
 
+    def _map(self, term: Link | LowRank | Dense) -> str:
+        match term:
+            case Link():
+                map_ = self._spelled(term.coefficient)
+            case LowRank():
+                map_ = f"{self._spelled(self.group.polynomials.normal(term.outer))} * {self._spelled(term.inner)}"
+            case Dense():
+                map_ = self._spelled(term.matrix)
+        return f"{map_} of {self._spelled(term.read)}"
+
     def _added(self, links: list[Link]) -> str:
         return " + ".join(f"|{self._spelled(each.coefficient)}|" for each in links)
 
@@ -227,6 +282,13 @@ def _by(links: Iterable[Link], key: Callable[[Link], str]) -> list[list[Link]]:
     for each in links:
         found.setdefault(key(each), []).append(each)
     return list(found.values())
+
+
+def _summands(expr: Expr) -> list[Expr]:
+    """The parts of a sum or difference; their signs do not count."""
+    if isinstance(expr, Apply) and expr.operator in ("add", "sub", "neg"):
+        return [summand for each in expr.operands for summand in _summands(each)]
+    return [expr]
 
 
 def _splits(expr: Expr) -> Iterator[tuple[Expr, list[Expr]]]:

@@ -36,7 +36,7 @@ LOCALS = CLASSES | frozenset([
     "self", "state", "steps", "graph", "path", "lengths", "reset", "return_state", "batch", "at_index", "before",
     "after", "done", "wave", "waves", "level", "layer", "layers", "part", "torch", "nn", "math", "itertools", "copy",
     "dataclass", "cached_property", "whole", "constant", "scaled", "expect", "expect_tokens", "bound", "quantise",
-    "logaddexp", "largest", "normalise", "convolve", "convolve_points", "convolve_slices", "shift", "check_path",
+    "logaddexp", "logsumexp", "largest", "normalise", "convolve", "convolve_points", "convolve_slices", "shift", "check_path",
     "chain", "visit", "begin", "sum_by", "mean_by", "max_by", "min_by", "prod_by", "logsumexp_by", "softmax_by",
     "stepwise", "folded", "diagonal", "newton", "affine",
     "any_of", "at_start", "automaton", "block", "clamped", "delta", "delta_gated", "extreme", "extreme_matrix",

@@ -88,7 +88,7 @@ class _Collect:
             tuple(self.windows),
             self.index,
             self.points,
-            self.stateful and self.module.causality.axis is not None,
+            self.stateful and self.module.causality.axis is not None and _has_whole_inputs(self.module),
             tuple(self.unmeant.items()),
         )
 
@@ -160,6 +160,11 @@ class _Collect:
 
     def _refuse(self, word: str, reason: str) -> None:
         self.unmeant.setdefault(word, reason)
+
+
+def _has_whole_inputs(module: Module) -> bool:
+    """Whether a body gets values of its layer's own points, not those that pooling made of whole sequences."""
+    return all(each.length == axis_length(each.name) for given in module.inputs for each in given.type.axes)
 
 
 def _moves(expr: Apply, axis: str) -> bool:

@@ -20,13 +20,19 @@ if TYPE_CHECKING:
     from recdsl.reference.frame import Frame, Point
 
 
+def _logsumexp(x: Tensor) -> Tensor:
+    """Where all is -inf, torch's own has no gradient; here it is 0."""
+    nothing = (x == -math.inf).all(-1, keepdim=True)
+    return torch.where(nothing, 0.0, x).logsumexp(-1).masked_fill(nothing.squeeze(-1), -math.inf)
+
+
 REDUCE: dict[str, Callable[[Tensor], Tensor]] = {
     "sum": lambda x: x.sum(-1),
     "mean": lambda x: x.mean(-1),
     "max": lambda x: x.amax(-1),
     "min": lambda x: x.amin(-1),
     "prod": lambda x: x.prod(-1),
-    "logsumexp": lambda x: x.logsumexp(-1),
+    "logsumexp": _logsumexp,
     "norm": lambda x: torch.linalg.vector_norm(x, dim=-1),
     "argmax": lambda x: x.argmax(-1),
     "all": lambda x: x.all(-1),

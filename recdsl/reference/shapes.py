@@ -33,12 +33,15 @@ def moved(frame: Frame, expr: Apply, point: Point) -> Tensor:
 
 
 def pick(frame: Frame, expr: Apply, point: Point) -> Tensor:
-    """One point of an axis or one index of a dim; a negative index counts from the end."""
+    """One point of an axis, 0 where it does not reach that far, or one index of a dim; a negative index counts from the end."""
     x, name = expr.operands[0], text(expr.attribute("name"))
     index = int(frame.eval(expr.operands[1], point))
     if name in x.type.axis_names:
         length = frame.length(x.type.axis(name), point["*"])
-        return moved(frame, expr, {**point, name: index + length if index < 0 else index})
+        place = index + length if index < 0 else index
+        if not 0 <= place < length:
+            return frame.typed(frame.zeros(x.type), x.type.dim_names, expr.type)
+        return moved(frame, expr, {**point, name: place})
     have = tuple([each for each in x.type.dim_names if each != name])
     return frame.typed(frame.eval(x, point).select(x.type.dim_names.index(name), index), have, expr.type)
 

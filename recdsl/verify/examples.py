@@ -42,9 +42,16 @@ class Example:
     cut: int = 0
 
     def generator(self) -> torch.Generator:
+        """The one that inputs are drawn from."""
         import torch
 
         return torch.Generator().manual_seed(self.seed)
+
+    def other_generator(self) -> torch.Generator:
+        """One of other numbers: a state that is equal to an input lies where a maximum of both has no derivative."""
+        import torch
+
+        return torch.Generator().manual_seed(self.seed + 1)
 
     def tensors(self, module: Module, values: Mapping[str, Value]) -> dict[str, Tensor]:
         """A tensor for every input, `[batch, axes..., dims...]`, of a graph `[nodes or edges, dims...]`."""

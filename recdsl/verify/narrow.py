@@ -87,15 +87,6 @@ def is_continuous(program: Program) -> bool:
     return not ends and not any(_jumps(each) for each in applications)
 
 
-def has_no_complex(program: Program) -> bool:
-    """Whether it is continuous and can be computed in a type that has no complex numbers."""
-    modules = program.modules.values()
-    kinds = {each.type.kind for each in _applications(program)}
-    kinds |= {each.type.kind for module in modules for each in module.inputs}
-    kinds |= {spec.kind for module in modules for spec in module.weights}
-    return "complex" not in kinds and is_continuous(program)
-
-
 def _jumps(expr: Apply) -> bool:
     real = any(each.type.kind == "real" for each in expr.operands)
     return expr.operator in _JUMPS or (expr.operator in _JUMPS_OF_REALS and real)

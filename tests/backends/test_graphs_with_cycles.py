@@ -68,6 +68,17 @@ def test_how_many_edges_come_in(kind: str) -> None:
     assert_equivalent(text, examples=EXAMPLES if kind == "graph" else 4)
 
 
+def test_where_nothing_comes_in_no_gradient_goes_back() -> None:
+    """A logsumexp over edges, or along a dim, of which all are -inf."""
+    text = "in x : D\n  far = where(x > 0, x, -inf)\n  out logsumexp[pred](far[pred])\n  out logsumexp[D](far)\n"
+    module = recdsl.compile(f"layer main(D = 2) over n in graph:\n  {text}")()
+    x = torch.tensor([[-1.0, -2.0], [1.0, -1.0], [-1.0, -1.0]], requires_grad=True)
+    edges, rows = module(x, torch.tensor([[0, 1, 0, 2], [0, 1, 1, 2]]))
+    (grad,) = torch.autograd.grad(edges.sum() + rows.sum(), x)
+    assert edges[1, 0] == rows[1] == 1 and edges.isinf().sum() == 5
+    assert grad.tolist() == [[0, 0], [2, 0], [0, 0]]
+
+
 def test_no_nodes() -> None:
     for name in ("rounds of a cell", "messages on edges", "degrees"):
         assert_equivalent(f"{HEAD}  {PROGRAMS[name]}\n", examples=[Example(0, 1, (0,))])

@@ -136,6 +136,23 @@ def test_autocast_keeps_states_wide(name: str, x: Tensor) -> None:
     assert all(each.dtype == torch.float32 for each in state.values() if each.is_floating_point())
 
 
+def test_autocast_computes_complex_numbers_in_float32(x: Tensor) -> None:
+    """There are none of half precision, which is what the parts come in."""
+    made = recdsl.compile(
+        "layer f(D = 3) over t:\n  in x : D\n"
+        "  h : D complex = exp(complex(-softplus(linear(x)), linear(x))) * h[t-1] + linear(x)\n"
+        "  out linear(real(h)) + linear(abs(h) -> D)\n"
+    )()
+    exact = made(x)
+    with torch.autocast("cpu", torch.bfloat16):
+        output, state = made(x, return_state=True)
+    torch.testing.assert_close(output.float(), exact, rtol=0.1, atol=0.1)
+    assert state["h"].dtype == torch.complex64
+    half = made.bfloat16()(x.bfloat16())
+    assert half.dtype == torch.bfloat16
+    torch.testing.assert_close(half.float(), exact, rtol=0.1, atol=0.1)
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_second_derivatives_are_right_or_refused(name: str, x: Tensor) -> None:
     sequential = recdsl.compile(

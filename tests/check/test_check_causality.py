@@ -204,6 +204,11 @@ def test_starts_that_are_not_neutral(equation: str, expected: list[str]) -> None
     assert codes(f"layer f(D) over t:\n  in x : D\n{lines}  out y\n") == expected
 
 
+@pytest.mark.parametrize("fold", ["min(x, min[pred](y[pred]))", "logaddexp(x, logsumexp[pred](y[pred]))"])
+def test_nothing_starts_along_edges(fold: str) -> None:
+    assert codes(f"layer f(D) over n in dag:\n  in x : D\n  y = {fold}\n  out y\n") == []
+
+
 @pytest.mark.parametrize(
     ("start", "expected"),
     [

@@ -143,6 +143,50 @@ def test_edges_of_a_graph() -> None:
         assert not stable(each, "n in dag").startswith("proved")
 
 
+def test_shares_over_edges_add_up_for_each_state() -> None:
+    """A state gets what all its sums bring together; a factor that differs from edge to edge counts with its largest value."""
+    proved = "proved: the coefficients of the edges that come in add up to 1 at most"
+    share, other = "softmax[pred](x[pred])", "softmax[pred](2 * x[pred])"
+    two = f"h = x + {{}} * sum[pred]({share} * h[pred]) + {{}} * sum[pred]({other} * g[pred])\ng = mean[pred](h[pred])\nout g"
+    assert stable(two.format(0.5, 0.5), "n in dag") == proved
+    assert stable(two.format("sigmoid(x)", "(1 - sigmoid(x))"), "n in dag") == proved
+    assert stable(two.format(1, 1), "n in dag") == (
+        f"|{share}| + |{other}| can exceed 1 with sums over the edges that come in: up to 2; "
+        "it is stable where one path at most leads from a state to a later one"
+    )
+    gates = f"h = x + sum[pred](sigmoid(x[pred]) * {share} * h[pred] + (1 - sigmoid(x[pred])) * {other} * g[pred])\n"
+    assert "up to 2" in stable(f"{gates}g = mean[pred](h[pred])\nout g", "n in dag")
+    parts = f"h = x + 0.5 * sum[pred]({share} * h[pred]) - 0.5 * sum[pred]({other} * h[pred])\nout h"
+    assert stable(parts, "n in dag") == proved
+
+
+def test_an_edge_reads_the_node_that_it_leaves_once() -> None:
+    text = "h = x + {} * mean[pred](C[pred])\nedge C = {} * h\nout h"
+    assert stable(text.format(1, 1), "n in dag").startswith("proved")
+    assert stable(text.format(0.5, 2), "n in dag") == "2 can exceed 1: it lies in [2, 2]"
+
+
+def test_what_comes_in_along_edges_is_more_than_one_reflection() -> None:
+    text = "k = l2norm(x)\nh = sum[pred](h[pred]) - k * sum[D](k * sum[pred](h[pred])) + x\nout h"
+    assert stable(text, "n in dag") == "unknown: h also gets (-k) * sum[D](k * h[pred])"
+
+
+@pytest.mark.parametrize(
+    ("equations", "axes", "said"),
+    [
+        ("h : D = linear(h[t-1]) + x\nout h", "t", "the map h of h[t-1] has no norm above 1"),
+        ("h : D = linear(h[t-1]) + 0.5 * h[t-1] + x\nout h", "t", "{}: into h 0.5 of h[t-1], h of h[t-1]"),
+        ("h : D = linear(h[i-1]) + linear(h[j-1]) + x\nout h", "i, j", "{}: into h h.h of h[i-1], h.h_2 of h[j-1]"),
+        ("h : D = linear(sum[pred](h[pred])) + x\nout h", "n in dag", "{} over the edges that come in: into h h of h[pred]"),
+        ("g : D = linear(h[t-1]) + x\nh = 0.5 * g[t-1] + h[t-1]\nout h", "t", "{}: into g g of h[t-1]; into h 0.5 of g[t-1], 1 of h[t-1]"),
+    ],
+)  # fmt: skip
+def test_dense_maps(equations: str, axes: str, said: str) -> None:
+    """All that a state gets has to stay small together, not one map alone."""
+    together = "the maps into each state have norms that add up to 1 at most"
+    assert stable(equations, axes) == f"unknown: it is stable where {said.format(together)}"
+
+
 def test_a_share_over_edges_is_one_only_among_them() -> None:
     """Where none comes in, the sum is 0 and the quotient as large as it likes."""
     text = "edge g = x\nedge a = g / (0.5 + sum[pred](abs(g)))\nedge C = x + sum[pred](a[pred] * C[pred])\nout sum[pred](C[pred])"

@@ -154,6 +154,13 @@ def test_quantise_has_a_straight_through_gradient() -> None:
     close(torch.autograd.grad(y.sum(), x)[0], torch.ones_like(x))
 
 
+def test_a_logsumexp_of_nothing_has_no_gradient() -> None:
+    x = torch.tensor([[[-1.0, 0.5], [-1.0, -2.0]]], dtype=torch.float64, requires_grad=True)
+    y = interpreted("layer l(D) over t:\n  in x : D\n  out logsumexp[D](where(x > 0, x, -inf))\n", D=2)(x)
+    assert y.tolist() == [[0.5, -torch.inf]]
+    assert torch.autograd.grad(y.sum(), x)[0].tolist() == [[[0, 1], [0, 0]]]
+
+
 def test_extern() -> None:
     source = "layer e(D) over t:\n  in x : D\n  extern f(x) : D\n  s = f(s[t-1]) + x\n  out s\n"
     reference = interpreted(source, D=2)

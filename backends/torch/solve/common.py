@@ -43,6 +43,16 @@ class Solving:
         return next(axis for axis, step in zip(self.scope.module.axes, self.stage.vector, strict=True) if step)
 
     @property
+    def length(self) -> str:
+        """The number of points along that axis, which pooling and strides make other than those of the module's inputs."""
+        return self.scope.size_of(self.axis, self.scope.module.type_of(self.state))
+
+    def lengths(self, code: str) -> dict[str, str]:
+        """What lengths are called in a function of some of these points."""
+        length = self.scope.module.type_of(self.state).axis(self.axis).length
+        return {self.axis: code, str(length): code}
+
+    @property
     def back(self) -> bool:
         return self.solve.offset > 0
 
@@ -53,7 +63,7 @@ class Solving:
     @property
     def documents(self) -> bool:
         """Whether `steps` says which points belong together, as it does in sequences."""
-        return self.scope.steps
+        return self.scope.steps and self.scope.whole_sequence(self.scope.module.type_of(self.state))
 
     def type_of(self, value: str) -> ValueType:
         """The type of a value of the recurrence, with every other axis of a grid as one of its dims: each of their points has a
@@ -119,7 +129,7 @@ class Solving:
         scope, depth = self.scope, self.depth(value)
         if scope.stateful and not self.back:
             return kept_past(scope, value)
-        length = scope.lengths[self.axis]
+        length = self.length
         places = [f"-{step}" for step in range(depth, 0, -1)]
         if self.back:
             places = [length if step == 0 else f"{length} + {step}" for step in range(depth)]

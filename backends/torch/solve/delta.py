@@ -59,7 +59,7 @@ class _Delta(Matrix):
             size = " * ".join(self.sizes(dims)) or "1"
             shape = [
                 self.scope.batch,
-                self.scope.lengths[self.axis],
+                self.length,
                 *self.sizes(self.rest),
                 "0",
                 *self._states_dim(values),

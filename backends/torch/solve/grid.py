@@ -91,7 +91,9 @@ class Grid(Solving):
             start = outside_text(Printer(self.scope), self._read(link)) if link.into == state else None
             if start is not None:
                 code = lined_up(start, self.order).at(PRODUCT + 1)
-                shape = tuple_code([self.scope.lengths[axis] for axis in self.solve.axes])
+                shape = tuple_code(
+                    [self.scope.size_of(axis, self.scope.module.type_of(state)) for axis in self.solve.axes]
+                )
                 gate = f"{self.role(link.role, self.order)} * {code}"
                 yield f"{self.scope.help('border')}({gate}, {self.along(link.offset)}, {shape})"
 

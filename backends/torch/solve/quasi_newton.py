@@ -61,7 +61,7 @@ class JoinedBody(Body):
             code = inner.names.new(safe_local(base_name(each.value)))
             inner.values[each.value] = replace(text, code=code, strength=ATOM)
         arguments = [inner.values[each.value].code for each in (*found.gradients, *found.parts)]
-        inner.lengths |= {self.axis: f"{arguments[0]}.shape[1]"}
+        inner.lengths |= self.lengths(f"{arguments[0]}.shape[1]")
         for equation in found.equations:
             self.equation(inner, equation)
         results = [

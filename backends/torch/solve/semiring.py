@@ -69,6 +69,13 @@ def _pair(family: Family, operator: str) -> str:
     return name if "." in name else family.scope.help(name)
 
 
+def _along_rows(family: Family, along: str, code: str) -> str:
+    """The fold over what each row of a matrix brings."""
+    if along == "logsumexp":
+        return f"{family.scope.help(along)}({code}, -2)"
+    return f"{code if code.isidentifier() else f'({code})'}.{along}(-2)"
+
+
 def _matrix(family: Family, operator: str) -> None:
     """The dim that is folded stands last: shift [batch, T, rest..., before, dim], input [batch, T, rest..., dim]."""
     _, along, worst, helper, options = FOLDS[operator]
@@ -92,8 +99,9 @@ def _matrix(family: Family, operator: str) -> None:
     given = family.local("given", code)
     first = family.first(family.state)
     start = family.start((*rows, dim), {dim: before})
-    moved = shift if start is None else f"({shift} + {start})"
-    family.restart([(given, f"{_pair(family, operator)}({moved}.{along}(-2), {given})"), (shift, worst)])
+    moved = shift if start is None else f"{shift} + {start}"
+    anew = f"{_pair(family, operator)}({_along_rows(family, along, moved)}, {given})"
+    family.restart([(given, anew), (shift, worst)])
     inner = permuted(Text(first, (BATCH, *type.dim_names)), (BATCH, *rest, dim)).code
     result = Text(family.call(f"{helper}_matrix", [shift, given, inner], options), order)
     name = family.named(family.state, permuted(result, scope.labels(type)).at(ATOM))

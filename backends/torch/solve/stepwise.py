@@ -87,7 +87,7 @@ class Body(Solving):
         given = [each.code for each in self.inputs.values()]
         points = scope.names.new(f"{stem}_points")
         functions = [*functions, step, slope]
-        arguments = [tuple_code(before), tuple_code(given) if given else "()", scope.lengths[self.axis]]
+        arguments = [tuple_code(before), tuple_code(given) if given else "()", self.length]
         scope.line(f"{points} = {kind}({', '.join([*functions, *arguments, *self._documents()])})")
         whole = [scope.names.new(safe_local(f"{base_name(each)}_all")) for each in states]
         left = f"({whole[0]},)" if len(whole) == 1 else ", ".join(whole)
@@ -182,7 +182,7 @@ class Body(Solving):
             inner.reads[inner.read_key(read)] = Text(name, labels, read.type.kind, wide=True)
         for key, each in self.inputs.items():
             (inner.positions if key == self.axis else inner.values)[key] = each.text
-        inner.lengths |= {self.axis: f"{self._arguments(inner)[0]}.shape[1]"}
+        inner.lengths |= self.lengths(f"{self._arguments(inner)[0]}.shape[1]")
         return inner
 
     def _arguments(self, inner: Scope) -> list[str]:

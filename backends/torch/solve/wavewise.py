@@ -17,8 +17,7 @@ from recdsl.backends.torch.solve.stepwise import Body, Given
 from recdsl.emit.names import safe_local
 from recdsl.emit.precedence import ATOM, BATCH, WAVE, Text
 from recdsl.ir.expr import Const, Expr, Position, Read
-from recdsl.ir.sizes import axis_length
-from recdsl.ir.types import Axis, ValueType
+from recdsl.ir.types import ValueType
 from recdsl.lower.plan import Recurrence
 
 
@@ -98,7 +97,7 @@ class Wavewise(Body):
         if key in self.inputs or not set(self.axes) & set(text.labels):
             return
         rest = tuple(label for label in text.labels if label not in (BATCH, *self.axes))
-        everywhere = replace(leaf.type, axes=tuple(Axis(axis, axis_length(axis)) for axis in self.axes))
+        everywhere = replace(leaf.type, axes=self.scope.module.type_of(self.state).axes)
         code = Printer(scope).spread(text, everywhere, (BATCH, *self.axes, *rest)).code
         name = code if code.isidentifier() else safe_local(f"{base_name(key)}_given")
         self.inputs[key] = Given(name, code, Text(name, (BATCH, WAVE, *rest), text.kind, strength=ATOM))

@@ -125,7 +125,9 @@ def _prod_adjoint(make: Make, node: Apply, upstream: Expr) -> tuple[Expr | None,
 
 
 def _logsumexp_adjoint(make: Make, node: Apply, upstream: Expr) -> tuple[Expr | None, ...]:
-    return (make("mul", upstream, make("exp", make("sub", node.operands[0], node))),)
+    """The shares of a softmax, and 0 where all of x is -inf."""
+    whole = make("where", make("gt", node, const(-INF)), node, const(0))
+    return (make("mul", upstream, make("exp", make("sub", node.operands[0], whole))),)
 
 
 def _norm_adjoint(make: Make, node: Apply, upstream: Expr) -> tuple[Expr | None, ...]:
