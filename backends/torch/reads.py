@@ -9,7 +9,7 @@ from recdsl.backends.torch import edges
 from recdsl.backends.torch.layout import aligned
 
 from recdsl.emit.names import safe_local
-from recdsl.emit.precedence import BATCH, SUM, Text
+from recdsl.emit.precedence import ATOM, BATCH, SUM, Text
 from recdsl.ir.expr import Apply, Position, Read
 from recdsl.ir.types import ValueType
 
@@ -35,17 +35,21 @@ def read(printer: Printer, expr: Read) -> Text:
 def _shifted(printer: Printer, expr: Read) -> Text:
     """A whole value at another point."""
     scope = printer.scope
-    whole = printer.full(printer.text(replace(expr, offsets=())), expr.type)
+    value = printer.text(replace(expr, offsets=()))
     start = outside(printer, expr)
     if scope.axis is not None and scope.whole_sequence(expr.type):
+        whole = printer.full(value, expr.type)
         offset = dict(expr.offsets)[scope.axis]
         track = scope.tracks.get(expr.value, whole.code)
         code = f"steps.shift({track}, {offset}{_start(start)})"
     else:
+        whole = printer.full(value, expr.type, batched=start is not None)
         axes = [label for label in whole.labels if label in scope.module.axes]
         offsets = ", ".join(str(dict(expr.offsets).get(axis, 0)) for axis in axes)
         comma = "," if len(axes) == 1 else ""
-        code = f"{scope.help('shift')}({whole.code}, ({offsets}{comma}){_start(start)})"
+        alone = BATCH not in whole.labels  # it is the same for all rows, and stays so
+        rows = f"{whole.at(ATOM)}[None]" if alone else whole.code
+        code = f"{scope.help('shift')}({rows}, ({offsets}{comma}){_start(start)})" + ("[0]" if alone else "")
     if expr.value in scope.wide_tracks:
         code += f".to({scope.dtype})"
     name = scope.names.new(safe_local(f"{base_name(expr.value)}_{_direction(expr)}"))
